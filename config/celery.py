@@ -1,0 +1,27 @@
+"""Background work: the Celery application and the whole timetable, in one place.
+
+Tasks find their work by state, so a beat that is late, doubled or missing loses nothing.
+"""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("quoin")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+SECONDS = 1.0
+MINUTES = 60.0
+
+app.conf.beat_schedule = {
+    "relay changes to whoever listens": {"task": "integrations.tasks.relay", "schedule": 5 * SECONDS},
+    "make the deliveries that are due": {"task": "integrations.tasks.deliver_due", "schedule": 5 * SECONDS},
+    "process what others sent us": {"task": "integrations.tasks.process_inbox", "schedule": 5 * SECONDS},
+    "bill what is due": {"task": "invoicing.tasks.bill_due", "schedule": 5 * MINUTES},
+}
+for entry in app.conf.beat_schedule.values():
+    # What has waited a whole round is no longer wanted: the next round finds the same work.
+    entry["options"] = {"expires": entry["schedule"]}

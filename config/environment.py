@@ -1,0 +1,17 @@
+"""Where things are and what the environment says; the one place that reads `.env`."""
+
+import os
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+if "QUOIN_IGNORE_DOT_ENV" not in os.environ:
+    environ.Env.read_env(BASE_DIR / ".env")
+env = environ.Env()
+
+
+def directory(name: str, default: Path) -> Path:
+    """The absolute path that setting `name` gives; a relative one counts from the checkout."""
+    return BASE_DIR / env.path(name, default=str(default))()
