@@ -1,0 +1,89 @@
+"""The fake Stripe's memory: its objects by id, and the events that changes to them cause."""
+
+import secrets
+import string
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import stripe
+
+from integrations.fakes.stripe_refusals import StripeRefusal, missing
+
+Object = dict[str, Any]
+Table = dict[str, Object]
+
+_PREFIXES = {
+    "customers": "cus",
+    "invoices": "in",
+    "invoice_items": "ii",
+    "payment_intents": "pi",
+    "charges": "ch",
+    "invoice_payments": "inpay",
+    "refunds": "re",
+    "events": "evt",
+}
+_KINDS = {
+    "invoice_items": "invoiceitem",
+    "payment_intents": "payment_intent",
+    "invoice_payments": "invoice_payment",
+}
+_ALPHABET = string.ascii_letters + string.digits
+
+
+class Store:
+    """Tables keep the order in which things were made; `on_event` hears of every event."""
+
+    def __init__(self, on_event: Callable[[Object], None]) -> None:
+        self.tables: dict[str, Table] = {name: {} for name in _PREFIXES}
+        self.on_event = on_event
+        self.request: Object = {"id": None, "idempotency_key": None}  # what caused the next events
+        self.url = ""
+
+    def add(self, table: str, **fields: Any) -> Object:
+        """Keep a new object with the fields that every Stripe object has."""
+        identifier = f"{_PREFIXES[table]}_" + "".join(secrets.choice(_ALPHABET) for _ in range(24))
+        made = {"id": identifier, "object": _KINDS.get(table, table.removesuffix("s"))}
+        made |= {"created": int(time.time()), "livemode": False}
+        self.tables[table][identifier] = made | fields
+        return self.tables[table][identifier]
+
+    def get(self, table: str, identifier: str, param: str = "id") -> Object:
+        """The object, or Stripe's `resource_missing`: 404 for the address, 400 for a parameter."""
+        try:
+            return self.tables[table][identifier]
+        except KeyError:
+            kind = _KINDS.get(table, table.removesuffix("s"))
+            raise missing(kind, identifier, param) from None
+
+    def emit(self, name: str, subject: Object) -> None:
+        """Record that `name` happened to `subject`, as it looks now."""
+        data = {"object": deepcopy(subject)}
+        event = self.add("events", api_version=stripe.api_version, data=data, type=name)
+        event |= {"pending_webhooks": 1, "request": dict(self.request)}
+        self.on_event(event)
+
+    def page(self, table: str, address: str, wanted: Object, matches: Callable[[Object], bool]) -> Object:
+        """Newest first, `limit` (1–100, 10 unless told) after or before a cursor."""
+        limit = wanted.get("limit", 10)
+        if not 1 <= limit <= 100:
+            raise StripeRefusal("Invalid integer: limit must be between 1 and 100", param="limit")
+        found = [one for one in reversed(self.tables[table].values()) if matches(one)]
+        ids = [one["id"] for one in found]
+        if cursor := wanted.get("starting_after"):
+            self.get(table, cursor, "starting_after")
+            found = found[ids.index(cursor) + 1 :] if cursor in ids else []
+        if cursor := wanted.get("ending_before"):
+            self.get(table, cursor, "ending_before")
+            found = found[: ids.index(cursor)][-limit:] if cursor in ids else []
+        return {"object": "list", "data": found[:limit], "has_more": len(found) > limit, "url": address}
+
+
+def with_metadata(present: dict[str, str], sent: dict[str, str] | str | None) -> dict[str, str]:
+    """Sent keys are merged; an empty value removes its key, an empty text removes all."""
+    if sent is None:
+        return present
+    if isinstance(sent, str):
+        return {}
+    return {key: value for key, value in (present | sent).items() if value != ""}
