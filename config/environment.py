@@ -1,6 +1,7 @@
 """Where things are and what the environment says; the one place that reads `.env`."""
 
 import os
+import sys
 from pathlib import Path
 
 import environ
@@ -15,3 +16,8 @@ env = environ.Env()
 def directory(name: str, default: Path) -> Path:
     """The absolute path that setting `name` gives; a relative one counts from the checkout."""
     return BASE_DIR / env.path(name, default=str(default))()
+
+
+if sys.platform == "darwin":
+    # Python does not look where Homebrew puts Pango, which WeasyPrint needs.
+    os.environ.setdefault("DYLD_FALLBACK_LIBRARY_PATH", "/opt/homebrew/lib:/usr/local/lib:/usr/lib")

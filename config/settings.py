@@ -4,12 +4,14 @@ import secrets
 from pathlib import Path
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import make_conninfo
 
-from config.environment import BASE_DIR, directory, env
+from config import postgres
+from config.environment import directory, env
 from config.unfold import UNFOLD as UNFOLD
 
-VAR_DIR = directory("VAR_DIR", Path("var"))
+VAR_DIR = postgres.VAR_DIR
 
 
 def made_once(path: Path) -> str:
@@ -28,6 +30,7 @@ def made_once(path: Path) -> str:
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or made_once(VAR_DIR / "secret-key")
 PORT = env.int("PORT", default=8000)
+HOST = env.str("HOST", default="127.0.0.1")
 PUBLIC_URL = (env.str("PUBLIC_URL", default="") or f"http://localhost:{PORT}").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"])
 WEB_WORKERS = env.int("WEB_WORKERS", default=2)
@@ -103,17 +106,23 @@ TEMPLATES = [
 ]
 
 # ---------------------------------------------------------------- the database
-DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres://postgres:x@/postgres?host=/nonexistent")}
+DATABASES = {"default": env.db_url("DATABASE_URL", default=postgres.address())}
 _database = DATABASES["default"]
 # A socket folder comes as ?host=, because a %2F in the host part would not be decoded.
 _database["HOST"] = _database.setdefault("OPTIONS", {}).pop("host", _database["HOST"])
+_database["OPTIONS"].setdefault("connect_timeout", 10)
 _database |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+if _database["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured(
+        "DATABASE_URL must be the address of a PostgreSQL, postgres://user:password@host/name."
+    )
+DEMO = env.bool("DEMO", default=postgres.is_embedded())
 
 # ---------------------------------------------------------------- background work
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "pgmq://"
 if CELERY_BROKER_URL == "pgmq://":
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        # As key=value: from a URL the transport would drop ?host=. Extension off: the SQL is installed by `install_broker`.
+        # As key=value: from a URL the transport would drop ?host=.
         "conn_string": make_conninfo(
             host=_database["HOST"],
             port=_database["PORT"] or 5432,
@@ -121,7 +130,7 @@ if CELERY_BROKER_URL == "pgmq://":
             user=_database["USER"],
             password=_database["PASSWORD"],
         ),
-        "init_extension": False,
+        "init_extension": False,  # `install_broker` brings the SQL
         "use_notify": True,
         "visibility_timeout": 600,
         "pool_size": 4,
@@ -159,7 +168,9 @@ AXES_VERBOSE = False
 _https = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 CONTENT_SECURITY_POLICY = {
@@ -181,7 +192,6 @@ LANGUAGE_CODE = "en-us"
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = directory("FILES_DIR", VAR_DIR / "files")
 
@@ -224,7 +234,7 @@ SALESFORCE_INSTANCE_URL = env.str("SALESFORCE_INSTANCE_URL", default="")
 SALESFORCE_ACCESS_TOKEN = env.str("SALESFORCE_ACCESS_TOKEN", default="")
 SALESFORCE_CA_BUNDLE = env.str("SALESFORCE_CA_BUNDLE", default="")
 
-# ---------------------------------------------------------------- logs: one readable line each, nothing personal
+# ---------------------------------------------------------------- logs: readable lines, nothing personal
 LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING")
 LOGGING = {
     "version": 1,

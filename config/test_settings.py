@@ -1,6 +1,7 @@
-"""Settings for the test suite: its own embedded server, cheap passwords, and nothing left in anybody's folders.
+"""Settings for the test suite: its own embedded server, cheap passwords, nothing left in anybody's folders.
 
-pytest reads settings before any conftest, in the parent before the workers of `-n`, so the server starts here.
+pytest reads settings before any conftest, and in the parent before the workers of `-n`: so the server starts
+here.
 """
 
 import atexit

@@ -56,15 +56,17 @@ GROUPS: list[tuple[str, list[Item]]] = [
         [
             ("Users", "person", "auth.user"),
             ("Groups", "group", "auth.group"),
-            ("API keys", "key", "rest_framework_api_key.apikey"),
+            ("API keys", "key", "governance.systemkey"),
         ],
     ),
 ]
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The sidebar for this person: what they may not look at is not shown, and empty groups are left out."""
-    groups = [{"title": None, "items": [{"title": "Home", "icon": "home", "link": reverse_lazy("admin:index")}]}]
+    """The sidebar for this person: what they may not look at and empty groups are left out."""
+    groups = [
+        {"title": None, "items": [{"title": "Home", "icon": "home", "link": reverse_lazy("admin:index")}]}
+    ]
     for title, items in GROUPS:
         shown = [entry for item in items if (entry := _entry(request, item))]
         if shown:
@@ -92,5 +94,9 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "COMMAND": {"search_models": True, "show_history": True},
-    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "config.unfold.navigation"},
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": False,
+        "navigation": "config.unfold.navigation",
+    },
 }

@@ -1,40 +1,27 @@
 """What every test may ask for: a browser, one for the whole run, and a fresh page in it."""
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from config import browser as chromium
+
 # Playwright's sync API keeps an event loop running, which Django would take for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-
-BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
-MAC_BROWSERS = [
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-]
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The system's Chromium, without a window. Fails, and never skips, when there is none."""
-    executable = next(filter(None, map(shutil.which, [*BROWSERS, *MAC_BROWSERS])), None)
+    executable = chromium.executable()
     if executable is None:
-        pytest.fail("No browser for the browser tests: apt install chromium, or brew install --cask chromium.")
+        pytest.fail(
+            "No browser to test with. Type: sudo apt install chromium (or brew install --cask chromium)."
+        )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=executable, args=chromium.FLAGS)
         yield browser
         browser.close()
 
