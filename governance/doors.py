@@ -1,0 +1,69 @@
+"""What every door shares: who is asking, and whether they may. Deny unless granted."""
+
+from typing import Any, TypeVar
+
+from django.db import models
+from guardian.shortcuts import get_objects_for_user
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+from rest_framework_api_key.permissions import KeyParser
+
+from governance import clock
+from governance.acts import Act
+from governance.entities import Entity
+from governance.models import SystemKey
+
+M = TypeVar("M", bound=models.Model)
+
+SEE_EVERY_CUSTOMER = "governance.see_every_customer"
+SERVE_CUSTOMER = "contracts.serve_customer"
+
+
+def visible(rows: models.QuerySet[M], user: Any) -> models.QuerySet[M]:
+    """The rows this person may know of: all, or those of the customers they serve."""
+    path = getattr(rows.model, "customer_path", "")
+    if not path or user.has_perm(SEE_EVERY_CUSTOMER):
+        return rows
+    served = get_objects_for_user(user, SERVE_CUSTOMER, accept_global_perms=False)
+    return rows.filter(**{f"{path}__in": served.values("pk")})
+
+
+def may(user: Any, permission: str, thing: models.Model | None = None) -> bool:
+    """Whether this person holds `permission` (app.codename), for `thing` if one is given."""
+    if not (user and user.is_active and user.has_perm(permission)):
+        return False
+    if not isinstance(thing, Entity):
+        return True
+    return visible(type(thing)._default_manager.filter(pk=thing.pk), user).exists()
+
+
+def act_of(request: Any, because: str) -> Act:
+    """The act of whoever sent this request: a signed-in person, or a system by its key."""
+    key = getattr(request, "system_key", None)
+    if key is not None:
+        return Act(None, f"key {key.name}", because, clock.now())
+    return Act.of_user(request.user, because)
+
+
+class HasScope(BasePermission):
+    """A system key (`Authorization: Api-Key …`) that holds the view's `required_scope`, or a person with `required_permission`."""
+
+    message = "Send `Authorization: Api-Key <key>` with a key that holds the scope this call needs."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        text = KeyParser().get(request)
+        if text:
+            return self._key_allows(request, view, text)
+        permission = getattr(view, "required_permission", None)
+        return bool(permission and request.user.is_authenticated and may(request.user, permission))
+
+    def _key_allows(self, request: Request, view: APIView, text: str) -> bool:
+        try:
+            key = SystemKey.objects.get_from_key(text)
+        except SystemKey.DoesNotExist:
+            return False
+        if key.has_expired or view.required_scope not in key.scopes:  # type: ignore[attr-defined]
+            return False
+        request.system_key = key  # type: ignore[attr-defined]
+        return True

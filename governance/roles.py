@@ -1,0 +1,134 @@
+"""Roles and what each may do: the whole permission matrix on one page.
+
+A role is a Django group of the same name. "view:app" grants viewing every table of an app; other entries are
+permission codenames. What is not listed is denied. People without `see_every_customer` see only customers they serve.
+"""
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+
+PRICING_MANAGER = "pricing manager"
+SALES_REP = "sales rep"
+DEAL_DESK = "deal desk"
+FINANCE = "finance"
+CUSTOMER_SUCCESS = "customer success"
+ENGINEER = "engineer"
+ADMINISTRATOR = "administrator"
+
+SEE_ALL = "governance.see_every_customer"
+DECIDE = ["view:governance", "governance.change_approvalrequest"]
+QUOTE = [
+    "quoting.add_quote",
+    "quoting.change_quote",
+    "quoting.change_quoteversion",
+    *(f"quoting.{verb}_{thing}" for thing in ("quoteline", "quotecommit") for verb in ("add", "change", "delete")),
+    "quoting.send_quoteversion",
+]
+
+MATRIX: dict[str, list[str]] = {
+    PRICING_MANAGER: [
+        "view:catalog",
+        "view:metering",
+        "view:governance",
+        *(f"catalog.{verb}_{thing}" for thing in ("product", "ratecard", "rate") for verb in ("add", "change")),
+        "catalog.delete_rate",
+        "catalog.add_ratecardversion",
+        "catalog.change_ratecardversion",
+        "catalog.publish_ratecardversion",
+        "metering.add_meter",
+        "view:contracts",
+        "view:quoting",
+        SEE_ALL,
+        "governance.see_margin",
+    ],
+    SALES_REP: [
+        "view:catalog",
+        "view:contracts",
+        "view:quoting",
+        "view:invoicing",
+        "contracts.add_customer",
+        "contracts.change_customer",
+        "governance.view_approvalrequest",
+        *QUOTE,
+    ],
+    DEAL_DESK: [
+        "view:catalog",
+        "view:contracts",
+        "view:quoting",
+        "view:invoicing",
+        *DECIDE,
+        "governance.add_approvalpolicy",
+        "governance.change_approvalpolicy",
+        "governance.see_margin",
+        SEE_ALL,
+    ],
+    FINANCE: [
+        "view:catalog",
+        "view:contracts",
+        "view:quoting",
+        "view:invoicing",
+        "view:ledger",
+        "view:metering",
+        "view:integrations",
+        *DECIDE,
+        "contracts.change_customer",
+        "contracts.change_contract",
+        "contracts.change_legalentity",
+        "invoicing.finalize_invoice",
+        "invoicing.bill_contracts",
+        "invoicing.add_payment",
+        "invoicing.add_creditnote",
+        "integrations.retry_delivery",
+        "governance.see_margin",
+        SEE_ALL,
+    ],
+    CUSTOMER_SUCCESS: ["view:contracts", "view:quoting", "view:invoicing", "view:metering", "view:catalog", SEE_ALL],
+    ENGINEER: [
+        "view:metering",
+        "view:catalog",
+        "view:integrations",
+        "metering.add_meter",
+        "metering.change_quarantinedevent",
+        "governance.view_systemkey",
+        "governance.add_systemkey",
+        "governance.change_systemkey",
+        "integrations.retry_delivery",
+        SEE_ALL,
+    ],
+    ADMINISTRATOR: [
+        *(f"view:{app}" for app in ("catalog", "contracts", "quoting", "invoicing", "ledger", "metering")),
+        "view:integrations",
+        "view:governance",
+        "view:auth",
+        "auth.add_user",
+        "auth.change_user",
+        "governance.add_approvalpolicy",
+        "governance.change_approvalpolicy",
+        "governance.add_systemkey",
+        "governance.change_systemkey",
+        "contracts.add_legalentity",
+        "contracts.change_legalentity",
+        "integrations.retry_delivery",
+        "guardian.add_userobjectpermission",
+        SEE_ALL,
+    ],
+}
+
+
+@transaction.atomic
+def install_roles() -> None:
+    """Make every role's group hold exactly the permissions of the matrix. Safe to repeat; raises on an unknown name."""
+    for role, grants in MATRIX.items():
+        group, _ = Group.objects.get_or_create(name=role)
+        group.permissions.set([permission for grant in grants for permission in _permissions(grant)])
+
+
+def _permissions(grant: str) -> list[Permission]:
+    if grant.startswith("view:"):
+        found = list(Permission.objects.filter(content_type__app_label=grant[5:], codename__startswith="view_"))
+    else:
+        app, codename = grant.split(".")
+        found = list(Permission.objects.filter(content_type__app_label=app, codename=codename))
+    if not found:
+        raise LookupError(f"the permission matrix names {grant!r}, which does not exist")
+    return found

@@ -1,0 +1,275 @@
+"""Tables of invoicing: series, invoices, lines, payments, credit notes, billing runs."""
+
+import uuid
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+
+from contracts.models import AMOUNT, PERCENT, QUANTITY, Commit, Contract, Customer, LegalEntity
+from governance.entities import Entity, Lifecycle, append_only
+from governance.models import Change
+
+
+class InvoiceSeries(models.Model):
+    """The last number given out for one legal entity and kind of document; its row is the lock."""
+
+    legal_entity = models.ForeignKey(LegalEntity, models.PROTECT, related_name="series")
+    prefix = models.CharField(max_length=20)
+    last_number = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "invoice series"
+        constraints = [models.UniqueConstraint(fields=["legal_entity", "prefix"], name="one_series_per_prefix")]
+
+
+class Invoice(Entity, Lifecycle):
+    """What a customer owes for a contract. It copies everything it shows; from `finalized` on it never changes.
+
+    total = subtotal + tax + drawn, where `drawn` (≤ 0) is what commits paid; all at the currency's exponent.
+    """
+
+    customer_path = "customer"
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        FINALIZED = "finalized"
+        PAID = "paid"
+        VOID = "void"
+        DISCARDED = "discarded"
+
+    class Kind(models.TextChoices):
+        PERIOD = "period", "Period"
+        COMMIT = "commit", "Commit"
+
+    TRANSITIONS = {
+        Status.DRAFT: {Status.FINALIZED, Status.DISCARDED},
+        Status.FINALIZED: {Status.PAID, Status.VOID},
+        Status.PAID: set(),
+        Status.VOID: set(),
+        Status.DISCARDED: set(),
+    }
+
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="invoices")
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="invoices")
+    legal_entity = models.ForeignKey(LegalEntity, models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.PERIOD)
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
+    number = models.CharField(max_length=40, null=True, blank=True, unique=True)
+    series = models.ForeignKey(InvoiceSeries, models.PROTECT, null=True, blank=True, related_name="invoices")
+    sequence = models.PositiveIntegerField(null=True, blank=True)
+    currency = models.CharField(max_length=3)
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+    time_zone = models.CharField(max_length=60)
+    subtotal = models.DecimalField(**AMOUNT, default=0)
+    tax = models.DecimalField(**AMOUNT, default=0)
+    drawn = models.DecimalField(**AMOUNT, default=0)
+    total = models.DecimalField(**AMOUNT, default=0)
+    issued_at = models.DateTimeField(null=True, blank=True)
+    due_on = models.DateField(null=True, blank=True)
+    seller = models.JSONField(default=dict, help_text="the legal entity as it was at finalization")
+    buyer = models.JSONField(default=dict, help_text="the customer as it was at finalization")
+    document = models.FileField(upload_to="invoices/", null=True, blank=True, max_length=200)
+    document_sha256 = models.CharField(max_length=64, blank=True)
+
+    class Meta(Entity.Meta):
+        ordering = ["-issued_at", "-period_end"]
+        permissions = [("finalize_invoice", "Can finalize and void invoices"), ("bill_contracts", "Can run billing")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["draft", "discarded"], number=None)
+                | Q(status__in=["finalized", "paid", "void"], number__isnull=False, issued_at__isnull=False),
+                name="finalized_invoices_are_numbered",
+            ),
+            models.UniqueConstraint(fields=["series", "sequence"], name="a_number_is_given_once"),
+            models.CheckConstraint(condition=Q(total=F("subtotal") + F("tax") + F("drawn")), name="the_header_adds_up"),
+            models.UniqueConstraint(
+                fields=["contract", "kind"], condition=Q(status="draft"), name="one_draft_per_contract_and_kind"
+            ),
+        ]
+        triggers = [
+            *Entity.Meta.triggers,
+            pgtrigger.Trigger(
+                name="finalized_is_final",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                declare=[("free", "text[]")],
+                func="""
+                    IF TG_OP = 'DELETE' THEN
+                        RAISE EXCEPTION 'an invoice is never deleted' USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    IF OLD.status = 'draft' THEN
+                        IF NEW.status NOT IN ('draft', 'finalized', 'discarded') THEN
+                            RAISE EXCEPTION 'a draft is finalized or discarded' USING ERRCODE = 'restrict_violation';
+                        END IF;
+                        RETURN NEW;
+                    END IF;
+                    free := ARRAY['document', 'document_sha256'];
+                    IF OLD.document_sha256 <> '' THEN free := '{}'; END IF;
+                    IF OLD.status = 'finalized' AND NEW.status IN ('paid', 'void') THEN free := free || 'status'::text; END IF;
+                    IF (to_jsonb(NEW) - free) <> (to_jsonb(OLD) - free) THEN
+                        RAISE EXCEPTION 'a finalized invoice never changes' USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="finalized_adds_up",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                timing=pgtrigger.Deferred,
+                condition=pgtrigger.Q(new__status="finalized"),
+                declare=[("sums", "record")],
+                func="""
+                    SELECT coalesce(sum(amount) FILTER (WHERE kind <> 'drawdown'), 0) AS net,
+                           coalesce(sum(tax), 0) AS tax,
+                           coalesce(sum(amount) FILTER (WHERE kind = 'drawdown'), 0) AS drawn
+                        INTO sums FROM invoicing_invoiceline WHERE invoice_id = NEW.id;
+                    IF (sums.net, sums.tax, sums.drawn) <> (NEW.subtotal, NEW.tax, NEW.drawn) THEN
+                        RAISE EXCEPTION 'invoice % does not add up', NEW.number USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NULL;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number or f"draft for {self.contract}"
+
+
+class InvoiceLine(models.Model):
+    """One line. `term` names what was agreed; a later difference carries the same term and its original period."""
+
+    class Kind(models.TextChoices):
+        CHARGE = "charge"
+        COMMIT = "commit"
+        DRAWDOWN = "drawdown"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines")
+    position = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.CHARGE)
+    term = models.CharField(max_length=80, help_text="key of the pricing.Term (contract line or commit)")
+    commit = models.ForeignKey(Commit, models.PROTECT, null=True, blank=True, related_name="invoice_lines")
+    product_key = models.CharField(max_length=60)
+    description = models.CharField(max_length=300)
+    unit = models.CharField(max_length=40, blank=True)
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+    quantity = models.DecimalField(**QUANTITY)
+    amount = models.DecimalField(**AMOUNT)
+    exact = models.CharField(max_length=80, help_text="the amount before rounding")
+    tax_percent = models.DecimalField(**PERCENT, default=0)
+    tax = models.DecimalField(**AMOUNT, default=0)
+    in_advance = models.BooleanField(default=False)
+    waterfall = models.JSONField(default=list, help_text="pricing.adjustments.WaterfallStep, in order")
+    price_source = models.CharField(max_length=200, blank=True)
+    revenue_account = models.CharField(max_length=20, blank=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["invoice", "position"], name="lines_have_an_order")]
+        indexes = [models.Index("term", name="line_by_term")]
+        triggers = [
+            pgtrigger.Trigger(
+                name="lines_change_in_drafts_only",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+                declare=[("state", "text")],
+                func="""
+                    SELECT status INTO state FROM invoicing_invoice
+                        WHERE id = CASE WHEN TG_OP = 'INSERT' THEN NEW.invoice_id ELSE OLD.invoice_id END FOR SHARE;
+                    IF state <> 'draft' OR (TG_OP = 'UPDATE' AND NEW.invoice_id <> OLD.invoice_id) THEN
+                        RAISE EXCEPTION 'lines of a finalized invoice never change' USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+                    RETURN NEW;
+                """,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.description
+
+
+class Payment(models.Model):
+    """Money received for an invoice. Append-only; (method, external_id) makes a repeated message harmless."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="payments")
+    amount = models.DecimalField(**AMOUNT)
+    currency = models.CharField(max_length=3)
+    method = models.CharField(max_length=40, help_text="stripe, bank transfer, …")
+    external_id = models.CharField(max_length=120)
+    received_at = models.DateTimeField()
+    change = models.ForeignKey(Change, models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["-received_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["method", "external_id"], name="a_payment_is_recorded_once"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payments_are_positive"),
+        ]
+        triggers = append_only("a payment never changes")
+
+
+class CreditNote(Entity):
+    """A counter-entry to a finalized invoice. It is written once, numbered like an invoice, and never changes."""
+
+    customer_path = "invoice__customer"
+
+    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="credit_notes")
+    number = models.CharField(max_length=40, unique=True)
+    series = models.ForeignKey(InvoiceSeries, models.PROTECT, related_name="credit_notes")
+    sequence = models.PositiveIntegerField()
+    amount = models.DecimalField(**AMOUNT, help_text="gross, above zero")
+    tax = models.DecimalField(**AMOUNT, default=0, help_text="the part of the amount that is tax")
+    currency = models.CharField(max_length=3)
+    reason = models.TextField()
+    issued_at = models.DateTimeField()
+
+    class Meta(Entity.Meta):
+        ordering = ["-issued_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="credit_notes_are_positive"),
+            models.UniqueConstraint(fields=["series", "sequence"], name="a_credit_note_number_is_given_once"),
+        ]
+        triggers = [*Entity.Meta.triggers, *append_only("a credit note never changes")]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class BillingRun(models.Model):
+    """One run of billing: as of when, by whom, and what became of each contract."""
+
+    through = models.DateTimeField()
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    by_name = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"Billing run through {self.through:%Y-%m-%d %H:%M}"
+
+
+class BillingOutcome(models.Model):
+    """What one run did about one contract: drafted, finalized, discarded or failed, with the reason. Nothing owed leaves no row."""
+
+    class Result(models.TextChoices):
+        DRAFTED = "drafted"
+        FINALIZED = "finalized"
+        FAILED = "failed"
+
+    run = models.ForeignKey(BillingRun, models.CASCADE, related_name="outcomes")
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="billing_outcomes")
+    invoice = models.ForeignKey(Invoice, models.PROTECT, null=True, related_name="+")
+    result = models.CharField(max_length=10, choices=Result.choices)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["run", "id"]
+        indexes = [models.Index("result", name="outcome_by_result")]
