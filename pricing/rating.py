@@ -1,0 +1,197 @@
+"""Rating: what agreed terms come to. Quote, preview, invoice, simulation and correction all ask here."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from pricing.adjustments import Adjustment, Minimum, Waterfall, WaterfallStep, adjust, prorated, remaining
+from pricing.charges import Charge, Flat
+from pricing.money import ONE, ZERO, Money, exactly, exponent, round_amount, share_of
+from pricing.periods import Period, cycles, utc, zone_named
+from pricing.steps import amount
+
+Usage = Callable[[str, Period], Decimal]
+"""(meter key, period) → the raw quantity measured in it. It may be negative; a cycle is billed for no less than none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One edition of a price, in force from `since` until the next one.
+
+    With a `list_charge` the charge is an override: the waterfall shows the list price first, then the difference.
+    """
+
+    since: datetime
+    charge: Charge
+    source: str
+    list_charge: Charge | None = None
+    list_source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What was agreed for one line: these prices, this long, every so many months (0: once).
+
+    Either metered, or a fixed quantity; a flat charge needs neither. ValueError for a term that cannot be rated.
+    """
+
+    key: str
+    product: str
+    prices: tuple[Price, ...]
+    currency: str
+    start: datetime
+    end: datetime
+    zone: str
+    cycle_months: int = 1
+    in_advance: bool = False
+    quantity: Decimal | None = None
+    meter: str = ""
+    adjustments: tuple[Adjustment, ...] = ()
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        exponent(self.currency)
+        zone_named(self.zone)
+        object.__setattr__(self, "start", utc(self.start))
+        object.__setattr__(self, "end", utc(self.end))
+        if self.start > self.end:
+            raise ValueError(f"{self.key}: ends before it starts")
+        if self.cycle_months < 0:
+            raise ValueError(f"{self.key}: cycle_months must not be negative")
+        self._check_prices()
+        self._check_quantity()
+
+    def _check_prices(self) -> None:
+        since = [price.since for price in self.prices]
+        if not since or utc(since[0]) > self.start:
+            raise ValueError(f"{self.key}: no price is in force at its start")
+        if any(later <= earlier for earlier, later in zip(since, since[1:])):
+            raise ValueError(f"{self.key}: prices must follow one another in time")
+
+    def _check_quantity(self) -> None:
+        flat = [isinstance(price.charge, Flat) for price in self.prices]
+        if self.meter and (self.quantity is not None or any(flat)):
+            raise ValueError(f"{self.key}: a metered term has no quantity and no flat charge")
+        if not self.meter and self.quantity is None and not all(flat):
+            raise ValueError(f"{self.key}: needs a meter or a quantity")
+        if self.quantity is not None and not (self.quantity.is_finite() and self.quantity >= 0):
+            raise ValueError(f"{self.key}: quantity must not be negative")
+
+    def cycles(self, through: datetime) -> Iterator[tuple[Period, Period]]:
+        """Every cycle that fell due by `through`, with the part of it this term covers."""
+        for cycle in cycles(self.start, self.zone, self.cycle_months, self.end):
+            billed = cycle if cycle.end <= self.end else Period(cycle.start, self.end)
+            if (billed.start if self.in_advance else billed.end) > through:
+                return
+            yield cycle, billed
+
+    def editions(self, billed: Period) -> list[tuple[Period, Price]]:
+        """The period cut where the price changes, each part with its price. What is charged once has one price."""
+        if len(self.prices) == 1 or not (self.cycle_months or self.meter):
+            return [(billed, self._price_at(billed.start))]
+        parts = billed.split_at(price.since for price in self.prices)
+        return [(part, self._price_at(part.start)) for part in parts]
+
+    def _price_at(self, instant: datetime) -> Price:
+        return next(price for price in reversed(self.prices) if price.since <= instant)
+
+
+@dataclass(frozen=True, slots=True)
+class RatedLine:
+    """What one term comes to in one period, and why: the steps of the waterfall add up to `amount`."""
+
+    key: str
+    product: str
+    period: Period
+    quantity: Decimal
+    amount: Money
+    exact: Decimal
+    waterfall: tuple[WaterfallStep, ...]
+    source: str
+
+
+def rate(terms: Iterable[Term], usage: Usage, through: datetime) -> list[RatedLine]:
+    """A line for each term, cycle and price edition that fell due by `through`, by start, then in the order of terms.
+
+    In advance a cycle falls due when it starts, in arrears when it ends or the term does. A price change inside a
+    cycle makes two lines, and the tier counter goes on counting.
+    """
+    through = utc(through)
+    with exactly():
+        lines = [
+            line
+            for term in terms
+            for cycle, billed in term.cycles(through)
+            for line in (_metered if term.meter else _fixed)(term, cycle, billed, usage)
+        ]
+    lines.sort(key=lambda line: line.period.start)
+    return lines
+
+
+def slots(terms: Iterable[Term], through: datetime) -> set[tuple[str, Period]]:
+    """Every (meter, period) that `rate` will ask usage for, so that it can be gathered in one query."""
+    through = utc(through)
+    return {
+        (term.meter, period)
+        for term in terms
+        if term.meter
+        for _, billed in term.cycles(through)
+        for period, _ in term.editions(billed)
+    }
+
+
+def _fixed(term: Term, cycle: Period, billed: Period, usage: Usage) -> Iterator[RatedLine]:
+    """An agreed quantity: the price of the whole cycle, adjusted, then the share of the cycle that is billed."""
+    quantity = ONE if term.quantity is None else term.quantity
+    for period, price in term.editions(billed):
+        fall = _priced(term, price, quantity, ZERO)
+        adjust(fall, term.adjustments)
+        if period != cycle:
+            share = period.share_of(cycle)
+            fall.to(share_of(fall.total, share), "proration", _share_text(share), term.key)
+        yield _line(term, period, price, quantity, fall)
+
+
+def _metered(term: Term, cycle: Period, billed: Period, usage: Usage) -> Iterator[RatedLine]:
+    """Measured units, never prorated; what the cycle's first line leaves of tiers and adjustments is the next one's."""
+    adjustments = term.adjustments if billed == cycle else prorated(term.adjustments, billed.share_of(cycle))
+    parts = term.editions(billed)
+    measured = counted = ZERO
+    for period, price in parts:
+        measured += usage(term.meter, period)
+        quantity = max(measured, ZERO) - counted
+        fall = _priced(term, price, quantity, counted)
+        # A minimum is owed for the cycle, so only its last line can fall short of it.
+        last = period is parts[-1][0]
+        adjust(fall, adjustments if last else [each for each in adjustments if not isinstance(each, Minimum)])
+        yield _line(term, period, price, quantity, fall)
+        counted += quantity
+        if not last:
+            adjustments = remaining(adjustments, fall)
+
+
+def _priced(term: Term, price: Price, quantity: Decimal, after: Decimal) -> Waterfall:
+    """The price before adjustments: the list price's steps and, with an override, the difference it makes."""
+    fall = Waterfall(term.currency)
+    steps = price.charge.cost(quantity, after)
+    if price.list_charge is None:
+        fall.list(steps, price.source)
+    else:
+        fall.list(price.list_charge.cost(quantity, after), price.list_source or price.source)
+        fall.to(amount(steps), "override", price.charge.sentence(term.currency), price.source)
+    return fall
+
+
+def _line(term: Term, period: Period, price: Price, quantity: Decimal, fall: Waterfall) -> RatedLine:
+    """The one place where a line is rounded."""
+    exact, rounded = fall.total, round_amount(fall.total, term.currency)
+    if rounded != exact:
+        fall.to(rounded, "rounding", "rounded", term.key)
+    amount = Money(rounded, term.currency)
+    return RatedLine(term.key, term.product, period, quantity, amount, exact, tuple(fall.steps), price.source)
+
+
+def _share_text(share: Fraction) -> str:
+    return f"{share.numerator:,} of {share.denominator:,} of the cycle"
