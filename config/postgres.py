@@ -1,8 +1,8 @@
 """The embedded PostgreSQL: used when `DATABASE_URL` is not set, in `var/postgres`, stopped by its last user.
 
-Every process that uses the server holds a shared lock on a file beside it. The operating system drops the lock
-when a process ends, however it ends: nobody who was killed keeps the server alive, and nobody stops it under
-another.
+Every process that uses the server holds a shared lock on a file beside it. The operating system drops the
+lock when a process ends, however it ends: nobody who was killed keeps the server alive, and nobody stops it
+under another.
 """
 
 import contextlib

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
 def relaxed_where_needed(get_response: Handler) -> Handler:
-    """Middleware inside django-csp's: the admin's and the API browser's pages get their exceptions, only they."""
+    """Middleware inside django-csp's: gives the admin's and the API browser's pages their exceptions."""
     exceptions = {"/admin/": settings.CSP_ADMIN, "/api/docs/": settings.CSP_API_DOCS}
 
     def middleware(request: HttpRequest) -> HttpResponse:

@@ -1,8 +1,8 @@
 """The processes that make up a running Quoin: started together, watched, and stopped together.
 
-Each child runs in a process group of its own, so that a Ctrl-C reaches only us, and holds a lock on its file in
-`var/run`. The lock dies with the child, so a later start can tell a child that was left behind (by a `kill -9` of
-its supervisor) from a number that another program was given since.
+Each child runs in a process group of its own, so that a Ctrl-C reaches only us, and holds a lock on its file
+in `var/run`. The lock dies with the child, so a later start can tell a child that was left behind (by a
+`kill -9` of its supervisor) from a number that another program was given since.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ class CannotRun(Exception):
 
 
 class Processes:
-    """The children of one supervisor. `var_dir` keeps their logs (`log/NAME.log`) and locks (`run/NAME.pid`)."""
+    """The children of one supervisor. `var_dir` has their logs (`log/NAME.log`), locks (`run/NAME.pid`)."""
 
     def __init__(self, var_dir: Path) -> None:
         self.logs = var_dir / "log"
@@ -144,7 +144,8 @@ def check_port(host: str, port: int) -> None:
             ) from problem
         except OSError as problem:
             raise CannotRun(
-                f"Port {port} is taken by another program; stop it, or choose another: make run PORT={port + 10}."
+                f"Port {port} is taken by another program; stop it, or choose another: "
+                f"make run PORT={port + 10}."
             ) from problem
 
 

@@ -126,7 +126,7 @@ def check_database() -> None:
         at = connection.settings_dict
         reason = str(problem).strip().splitlines()[-1].strip()
         raise CannotRun(
-            f"The database {at['NAME']} at {at['HOST'] or 'localhost'} (see DATABASE_URL) cannot be used: {reason}"
+            f"Database {at['NAME']} at {at['HOST'] or 'localhost'} (see DATABASE_URL) cannot be used: {reason}"
         ) from problem
 
 
