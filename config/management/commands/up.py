@@ -29,7 +29,7 @@ from config.supervisor import (
 CELERY = ["-m", "celery", "-A", "config"]
 WEB = ["-m", "gunicorn", "config.wsgi"]
 WORKER = [*CELERY, "worker", "--concurrency=2", "--loglevel=WARNING", "--without-gossip", "--without-mingle"]
-SCHEDULER = [*CELERY, "beat", "--loglevel=WARNING"]
+SCHEDULER = ["-m", "celery", "--quiet", "-A", "config", "beat", "--loglevel=WARNING"]
 
 
 class Command(BaseCommand):
@@ -39,7 +39,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.console = Console(highlight=False)
+        self.console = Console(highlight=False, soft_wrap=True)
         try:
             with only_one(settings.VAR_DIR / "up.lock"), asked_to_stop() as stop:
                 self.run(stop)
@@ -88,7 +88,7 @@ class Command(BaseCommand):
             self.welcome()
 
     def welcome(self) -> None:
-        self.console.print(f"\n  [bold]Quoin is at [link]{settings.PUBLIC_URL}[/link][/]\n")
+        self.console.print(f"\n  [bold]Quoin is at {settings.PUBLIC_URL}[/]\n")
         sign_ins = settings.VAR_DIR / "sign-ins.json"
         if settings.DEMO and sign_ins.exists():
             table = Table(
@@ -126,7 +126,7 @@ def check_database() -> None:
         at = connection.settings_dict
         reason = str(problem).strip().splitlines()[-1].strip()
         raise CannotRun(
-            f"Database {at['NAME']} at {at['HOST'] or 'localhost'} (see DATABASE_URL) cannot be used: {reason}"
+            f"Database {at['NAME']} at {at['HOST'] or 'localhost'} (DATABASE_URL) cannot be used: {reason}"
         ) from problem
 
 
