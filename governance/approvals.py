@@ -6,7 +6,7 @@ needs become requests; a request once approved stands for as long as the fact ha
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,10 @@ from governance.change import change, locked
 from governance.models import ApprovalPolicy, ApprovalRequest, Change
 
 Status = ApprovalRequest.Status
+
+# What to do, in the deciding transaction, when the last open request of a subject was decided: one function per kind of
+# subject, named by the app that owns it in its `AppConfig.ready`. Governance stands below those apps and imports none.
+settle_by_subject: dict[str, Callable[[str, Act], None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,16 @@ def _decide(request: ApprovalRequest, status: str, name: str, act: Act) -> Appro
         request.become(status)
         request.decided_by, request.decided_at, request.because = act.by, act.at, act.because
         request.save()
+        settle = settle_by_subject.get(request.subject_type)
+        if settle and not _open_requests(request).exists():
+            settle(request.subject_id, act)
     return request
+
+
+def _open_requests(request: ApprovalRequest) -> models.QuerySet[ApprovalRequest]:
+    return ApprovalRequest.objects.filter(
+        subject_type=request.subject_type, subject_id=request.subject_id, status=Status.PENDING
+    )
 
 
 def _objection(request: ApprovalRequest, user: Any) -> str | None:
@@ -145,7 +158,9 @@ def _objection(request: ApprovalRequest, user: Any) -> str | None:
         return "You asked for this approval; somebody else must decide it."
     if not user.groups.filter(name=request.policy.role).exists():
         return f"This approval is for {request.policy.role}."
-    if Change.objects.filter(subject_type=request.subject_type, subject_id=request.subject_id, by=user).exists():
+    if Change.objects.filter(
+        subject_type=request.subject_type, subject_id=request.subject_id, by=user
+    ).exists():
         return "You have edited what is to be approved; somebody else must decide it."
     return None
 

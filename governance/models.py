@@ -31,7 +31,8 @@ class Change(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=~Q(because__regex=r"^\s*$") & ~Q(by_name__regex=r"^\s*$"), name="change_says_who_and_why"
+                condition=~Q(because__regex=r"^\s*$") & ~Q(by_name__regex=r"^\s*$"),
+                name="change_says_who_and_why",
             )
         ]
         triggers = append_only("a recorded change never changes", may_change=("relayed_at",))
@@ -49,7 +50,9 @@ class ApprovalPolicy(Entity):
 
     name = models.CharField(max_length=120)
     subject_type = models.CharField(max_length=80, help_text="for example quoting.quoteversion")
-    watched = models.CharField(max_length=60, help_text="the value the policy looks at, e.g. discount_percent")
+    watched = models.CharField(
+        max_length=60, help_text="the value the policy looks at, e.g. discount_percent"
+    )
     above = models.DecimalField(max_digits=20, decimal_places=6, default=0)
     role = models.CharField(max_length=60)
     position = models.PositiveSmallIntegerField(default=1)
@@ -89,7 +92,9 @@ class ApprovalRequest(Entity, Lifecycle):
     why = models.TextField(help_text="why this approval is needed, fit for the requester and the approver")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     requested_at = models.DateTimeField()
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     decided_at = models.DateTimeField(null=True, blank=True)
     because = models.TextField(blank=True, help_text="the approver's words")
 
@@ -97,7 +102,8 @@ class ApprovalRequest(Entity, Lifecycle):
         ordering = ["-requested_at"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(decided_by=None) | ~Q(decided_by=F("requested_by")), name="nobody_approves_their_own"
+                condition=Q(decided_by=None) | ~Q(decided_by=F("requested_by")),
+                name="nobody_approves_their_own",
             ),
             models.CheckConstraint(
                 condition=~Q(status__in=["approved", "rejected"])

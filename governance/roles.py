@@ -21,7 +21,11 @@ QUOTE = [
     "quoting.add_quote",
     "quoting.change_quote",
     "quoting.change_quoteversion",
-    *(f"quoting.{verb}_{thing}" for thing in ("quoteline", "quotecommit") for verb in ("add", "change", "delete")),
+    *(
+        f"quoting.{verb}_{thing}"
+        for thing in ("quoteline", "quotecommit")
+        for verb in ("add", "change", "delete")
+    ),
     "quoting.send_quoteversion",
 ]
 
@@ -30,7 +34,11 @@ MATRIX: dict[str, list[str]] = {
         "view:catalog",
         "view:metering",
         "view:governance",
-        *(f"catalog.{verb}_{thing}" for thing in ("product", "ratecard", "rate") for verb in ("add", "change")),
+        *(
+            f"catalog.{verb}_{thing}"
+            for thing in ("product", "ratecard", "rate")
+            for verb in ("add", "change")
+        ),
         "catalog.delete_rate",
         "catalog.add_ratecardversion",
         "catalog.change_ratecardversion",
@@ -82,7 +90,14 @@ MATRIX: dict[str, list[str]] = {
         "governance.see_margin",
         SEE_ALL,
     ],
-    CUSTOMER_SUCCESS: ["view:contracts", "view:quoting", "view:invoicing", "view:metering", "view:catalog", SEE_ALL],
+    CUSTOMER_SUCCESS: [
+        "view:contracts",
+        "view:quoting",
+        "view:invoicing",
+        "view:metering",
+        "view:catalog",
+        SEE_ALL,
+    ],
     ENGINEER: [
         "view:metering",
         "view:catalog",
@@ -125,7 +140,9 @@ def install_roles() -> None:
 
 def _permissions(grant: str) -> list[Permission]:
     if grant.startswith("view:"):
-        found = list(Permission.objects.filter(content_type__app_label=grant[5:], codename__startswith="view_"))
+        found = list(
+            Permission.objects.filter(content_type__app_label=grant[5:], codename__startswith="view_")
+        )
     else:
         app, codename = grant.split(".")
         found = list(Permission.objects.filter(content_type__app_label=app, codename=codename))

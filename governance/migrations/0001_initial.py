@@ -12,7 +12,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -21,228 +20,458 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='ApprovalPolicy',
+            name="ApprovalPolicy",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('subject_type', models.CharField(help_text='for example quoting.quoteversion', max_length=80)),
-                ('watched', models.CharField(help_text='the value the policy looks at, e.g. discount_percent', max_length=60)),
-                ('above', models.DecimalField(decimal_places=6, default=0, max_digits=20)),
-                ('role', models.CharField(max_length=60)),
-                ('position', models.PositiveSmallIntegerField(default=1)),
-                ('is_active', models.BooleanField(default=True)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "subject_type",
+                    models.CharField(help_text="for example quoting.quoteversion", max_length=80),
+                ),
+                (
+                    "watched",
+                    models.CharField(
+                        help_text="the value the policy looks at, e.g. discount_percent", max_length=60
+                    ),
+                ),
+                ("above", models.DecimalField(decimal_places=6, default=0, max_digits=20)),
+                ("role", models.CharField(max_length=60)),
+                ("position", models.PositiveSmallIntegerField(default=1)),
+                ("is_active", models.BooleanField(default=True)),
             ],
             options={
-                'verbose_name_plural': 'approval policies',
-                'ordering': ['subject_type', 'position', 'watched'],
-                'abstract': False,
+                "verbose_name_plural": "approval policies",
+                "ordering": ["subject_type", "position", "watched"],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='ApprovalRequest',
+            name="ApprovalRequest",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('approved', 'Approved'), ('rejected', 'Rejected'), ('superseded', 'Superseded')], default='pending', max_length=20)),
-                ('subject_type', models.CharField(max_length=80)),
-                ('subject_id', models.CharField(max_length=80)),
-                ('subject_name', models.CharField(max_length=200)),
-                ('value', models.DecimalField(decimal_places=6, max_digits=20)),
-                ('inputs_hash', models.CharField(max_length=64)),
-                ('why', models.TextField(help_text='why this approval is needed, fit for the requester and the approver')),
-                ('requested_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('because', models.TextField(blank=True, help_text="the approver's words")),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("approved", "Approved"),
+                            ("rejected", "Rejected"),
+                            ("superseded", "Superseded"),
+                        ],
+                        default="pending",
+                        max_length=20,
+                    ),
+                ),
+                ("subject_type", models.CharField(max_length=80)),
+                ("subject_id", models.CharField(max_length=80)),
+                ("subject_name", models.CharField(max_length=200)),
+                ("value", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("inputs_hash", models.CharField(max_length=64)),
+                (
+                    "why",
+                    models.TextField(
+                        help_text="why this approval is needed, fit for the requester and the approver"
+                    ),
+                ),
+                ("requested_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                ("because", models.TextField(blank=True, help_text="the approver's words")),
             ],
             options={
-                'ordering': ['-requested_at'],
-                'abstract': False,
+                "ordering": ["-requested_at"],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Change',
+            name="Change",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60)),
-                ('subject_type', models.CharField(max_length=80)),
-                ('subject_id', models.CharField(max_length=80)),
-                ('by_name', models.CharField(max_length=200)),
-                ('because', models.TextField()),
-                ('at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('relayed_at', models.DateTimeField(editable=False, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=60)),
+                ("subject_type", models.CharField(max_length=80)),
+                ("subject_id", models.CharField(max_length=80)),
+                ("by_name", models.CharField(max_length=200)),
+                ("because", models.TextField()),
+                ("at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("relayed_at", models.DateTimeField(editable=False, null=True)),
             ],
             options={
-                'permissions': [('see_every_customer', 'Can see every customer, not only those served'), ('see_margin', 'Can see costs and margin')],
+                "permissions": [
+                    ("see_every_customer", "Can see every customer, not only those served"),
+                    ("see_margin", "Can see costs and margin"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='HistoricalApprovalPolicy',
+            name="HistoricalApprovalPolicy",
             fields=[
-                ('id', models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
-                ('name', models.CharField(max_length=120)),
-                ('subject_type', models.CharField(help_text='for example quoting.quoteversion', max_length=80)),
-                ('watched', models.CharField(help_text='the value the policy looks at, e.g. discount_percent', max_length=60)),
-                ('above', models.DecimalField(decimal_places=6, default=0, max_digits=20)),
-                ('role', models.CharField(max_length=60)),
-                ('position', models.PositiveSmallIntegerField(default=1)),
-                ('is_active', models.BooleanField(default=True)),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ("id", models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "subject_type",
+                    models.CharField(help_text="for example quoting.quoteversion", max_length=80),
+                ),
+                (
+                    "watched",
+                    models.CharField(
+                        help_text="the value the policy looks at, e.g. discount_percent", max_length=60
+                    ),
+                ),
+                ("above", models.DecimalField(decimal_places=6, default=0, max_digits=20)),
+                ("role", models.CharField(max_length=60)),
+                ("position", models.PositiveSmallIntegerField(default=1)),
+                ("is_active", models.BooleanField(default=True)),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(
+                        choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical approval policy',
-                'verbose_name_plural': 'historical approval policies',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical approval policy",
+                "verbose_name_plural": "historical approval policies",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='HistoricalApprovalRequest',
+            name="HistoricalApprovalRequest",
             fields=[
-                ('id', models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('approved', 'Approved'), ('rejected', 'Rejected'), ('superseded', 'Superseded')], default='pending', max_length=20)),
-                ('subject_type', models.CharField(max_length=80)),
-                ('subject_id', models.CharField(max_length=80)),
-                ('subject_name', models.CharField(max_length=200)),
-                ('value', models.DecimalField(decimal_places=6, max_digits=20)),
-                ('inputs_hash', models.CharField(max_length=64)),
-                ('why', models.TextField(help_text='why this approval is needed, fit for the requester and the approver')),
-                ('requested_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('because', models.TextField(blank=True, help_text="the approver's words")),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ("id", models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("approved", "Approved"),
+                            ("rejected", "Rejected"),
+                            ("superseded", "Superseded"),
+                        ],
+                        default="pending",
+                        max_length=20,
+                    ),
+                ),
+                ("subject_type", models.CharField(max_length=80)),
+                ("subject_id", models.CharField(max_length=80)),
+                ("subject_name", models.CharField(max_length=200)),
+                ("value", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("inputs_hash", models.CharField(max_length=64)),
+                (
+                    "why",
+                    models.TextField(
+                        help_text="why this approval is needed, fit for the requester and the approver"
+                    ),
+                ),
+                ("requested_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                ("because", models.TextField(blank=True, help_text="the approver's words")),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(
+                        choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical approval request',
-                'verbose_name_plural': 'historical approval requests',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical approval request",
+                "verbose_name_plural": "historical approval requests",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='SystemKey',
+            name="SystemKey",
             fields=[
-                ('id', models.CharField(editable=False, max_length=150, primary_key=True, serialize=False, unique=True)),
-                ('prefix', models.CharField(editable=False, max_length=8, unique=True)),
-                ('hashed_key', models.CharField(editable=False, max_length=150)),
-                ('created', models.DateTimeField(auto_now_add=True, db_index=True)),
-                ('name', models.CharField(default=None, help_text='A free-form name for the API key. Need not be unique. 50 characters max.', max_length=50)),
-                ('revoked', models.BooleanField(blank=True, default=False, help_text='If the API key is revoked, clients cannot use it anymore. (This cannot be undone.)')),
-                ('expiry_date', models.DateTimeField(blank=True, help_text='Once API key expires, clients cannot use it anymore.', null=True, verbose_name='Expires')),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.CharField(
+                        editable=False, max_length=150, primary_key=True, serialize=False, unique=True
+                    ),
+                ),
+                ("prefix", models.CharField(editable=False, max_length=8, unique=True)),
+                ("hashed_key", models.CharField(editable=False, max_length=150)),
+                ("created", models.DateTimeField(auto_now_add=True, db_index=True)),
+                (
+                    "name",
+                    models.CharField(
+                        default=None,
+                        help_text="A free-form name for the API key. Need not be unique. 50 characters max.",
+                        max_length=50,
+                    ),
+                ),
+                (
+                    "revoked",
+                    models.BooleanField(
+                        blank=True,
+                        default=False,
+                        help_text="If the API key is revoked, clients cannot use it anymore. (This cannot be undone.)",
+                    ),
+                ),
+                (
+                    "expiry_date",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Once API key expires, clients cannot use it anymore.",
+                        null=True,
+                        verbose_name="Expires",
+                    ),
+                ),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), default=list, size=None
+                    ),
+                ),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'verbose_name': 'API key',
-                'verbose_name_plural': 'API keys',
-                'ordering': ('-created',),
-                'abstract': False,
+                "verbose_name": "API key",
+                "verbose_name_plural": "API keys",
+                "ordering": ("-created",),
+                "abstract": False,
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='approvalpolicy',
-            trigger=pgtrigger.compiler.Trigger(name='only_inside_a_change', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF coalesce(current_setting('quoin.change', true), '') = '' THEN\n                        RAISE EXCEPTION '% of % needs a change that says who and why', TG_OP, TG_TABLE_NAME\n                            USING ERRCODE = 'insufficient_privilege';\n                    END IF;\n                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n                    RETURN NEW;\n                ", hash='d42b092049a9ef608ced10158d227d71e4e4222b', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_only_inside_a_change_86ac1', table='governance_approvalpolicy', when='BEFORE')),
+            model_name="approvalpolicy",
+            trigger=pgtrigger.compiler.Trigger(
+                name="only_inside_a_change",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                    IF coalesce(current_setting('quoin.change', true), '') = '' THEN\n                        RAISE EXCEPTION '% of % needs a change that says who and why', TG_OP, TG_TABLE_NAME\n                            USING ERRCODE = 'insufficient_privilege';\n                    END IF;\n                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n                    RETURN NEW;\n                ",
+                    hash="d42b092049a9ef608ced10158d227d71e4e4222b",
+                    operation="INSERT OR UPDATE OR DELETE",
+                    pgid="pgtrigger_only_inside_a_change_86ac1",
+                    table="governance_approvalpolicy",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddField(
-            model_name='approvalrequest',
-            name='decided_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="approvalrequest",
+            name="decided_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='approvalrequest',
-            name='policy',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requests', to='governance.approvalpolicy'),
+            model_name="approvalrequest",
+            name="policy",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="requests",
+                to="governance.approvalpolicy",
+            ),
         ),
         migrations.AddField(
-            model_name='approvalrequest',
-            name='requested_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="approvalrequest",
+            name="requested_by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='change',
-            name='by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="change",
+            name="by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='historicalapprovalpolicy',
-            name='change',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='governance.change'),
+            model_name="historicalapprovalpolicy",
+            name="change",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="governance.change"
+            ),
         ),
         migrations.AddField(
-            model_name='historicalapprovalpolicy',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="historicalapprovalpolicy",
+            name="history_user",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='historicalapprovalrequest',
-            name='change',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='governance.change'),
+            model_name="historicalapprovalrequest",
+            name="change",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="governance.change"
+            ),
         ),
         migrations.AddField(
-            model_name='historicalapprovalrequest',
-            name='decided_by',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="historicalapprovalrequest",
+            name="decided_by",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='historicalapprovalrequest',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="historicalapprovalrequest",
+            name="history_user",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='historicalapprovalrequest',
-            name='policy',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='governance.approvalpolicy'),
+            model_name="historicalapprovalrequest",
+            name="policy",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="governance.approvalpolicy",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalapprovalrequest',
-            name='requested_by',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="historicalapprovalrequest",
+            name="requested_by",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddIndex(
-            model_name='approvalrequest',
-            index=models.Index(models.F('subject_type'), models.F('subject_id'), name='approval_by_subject'),
+            model_name="approvalrequest",
+            index=models.Index(models.F("subject_type"), models.F("subject_id"), name="approval_by_subject"),
         ),
         migrations.AddConstraint(
-            model_name='approvalrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('requested_by')), _negated=True), _connector='OR'), name='nobody_approves_their_own'),
+            model_name="approvalrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("decided_by", None),
+                    models.Q(("decided_by", models.F("requested_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="nobody_approves_their_own",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approvalrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['approved', 'rejected']), _negated=True), models.Q(('decided_at__isnull', False), ('decided_by__isnull', False), models.Q(('because', ''), _negated=True)), _connector='OR'), name='decisions_say_who_when_why'),
+            model_name="approvalrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["approved", "rejected"]), _negated=True),
+                    models.Q(
+                        ("decided_at__isnull", False),
+                        ("decided_by__isnull", False),
+                        models.Q(("because", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="decisions_say_who_when_why",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approvalrequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'pending')), fields=('policy', 'subject_type', 'subject_id'), name='one_pending_request_per_policy'),
+            model_name="approvalrequest",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "pending")),
+                fields=("policy", "subject_type", "subject_id"),
+                name="one_pending_request_per_policy",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='approvalrequest',
-            trigger=pgtrigger.compiler.Trigger(name='only_inside_a_change', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF coalesce(current_setting('quoin.change', true), '') = '' THEN\n                        RAISE EXCEPTION '% of % needs a change that says who and why', TG_OP, TG_TABLE_NAME\n                            USING ERRCODE = 'insufficient_privilege';\n                    END IF;\n                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n                    RETURN NEW;\n                ", hash='7c5d70926954971a119d963fe0310fdfedb9a2f5', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_only_inside_a_change_ae0bf', table='governance_approvalrequest', when='BEFORE')),
+            model_name="approvalrequest",
+            trigger=pgtrigger.compiler.Trigger(
+                name="only_inside_a_change",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                    IF coalesce(current_setting('quoin.change', true), '') = '' THEN\n                        RAISE EXCEPTION '% of % needs a change that says who and why', TG_OP, TG_TABLE_NAME\n                            USING ERRCODE = 'insufficient_privilege';\n                    END IF;\n                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n                    RETURN NEW;\n                ",
+                    hash="7c5d70926954971a119d963fe0310fdfedb9a2f5",
+                    operation="INSERT OR UPDATE OR DELETE",
+                    pgid="pgtrigger_only_inside_a_change_ae0bf",
+                    table="governance_approvalrequest",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='approvalrequest',
-            trigger=pgtrigger.compiler.Trigger(name='decided_is_decided', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF TG_OP = 'DELETE' THEN\n                        RAISE EXCEPTION 'an approval request is never deleted' USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    IF OLD.status <> 'pending' AND NOT (\n                        NEW.status = 'superseded' AND (to_jsonb(NEW) - 'status') = (to_jsonb(OLD) - 'status')) THEN\n                        RAISE EXCEPTION 'a decided approval request never changes' USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    IF NEW.value <> OLD.value OR NEW.inputs_hash <> OLD.inputs_hash\n                        OR NEW.requested_by_id <> OLD.requested_by_id OR NEW.subject_id <> OLD.subject_id THEN\n                        RAISE EXCEPTION 'what was asked never changes' USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    RETURN NEW;\n                ", hash='9d3f64e4c3738eebafd9d6723d4e9e09a03e5834', operation='UPDATE OR DELETE', pgid='pgtrigger_decided_is_decided_04443', table='governance_approvalrequest', when='BEFORE')),
+            model_name="approvalrequest",
+            trigger=pgtrigger.compiler.Trigger(
+                name="decided_is_decided",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                    IF TG_OP = 'DELETE' THEN\n                        RAISE EXCEPTION 'an approval request is never deleted' USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    IF OLD.status <> 'pending' AND NOT (\n                        NEW.status = 'superseded' AND (to_jsonb(NEW) - 'status') = (to_jsonb(OLD) - 'status')) THEN\n                        RAISE EXCEPTION 'a decided approval request never changes' USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    IF NEW.value <> OLD.value OR NEW.inputs_hash <> OLD.inputs_hash\n                        OR NEW.requested_by_id <> OLD.requested_by_id OR NEW.subject_id <> OLD.subject_id THEN\n                        RAISE EXCEPTION 'what was asked never changes' USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    RETURN NEW;\n                ",
+                    hash="9d3f64e4c3738eebafd9d6723d4e9e09a03e5834",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_decided_is_decided_04443",
+                    table="governance_approvalrequest",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='change',
-            index=models.Index(models.F('id'), condition=models.Q(('relayed_at', None)), name='change_to_relay'),
+            model_name="change",
+            index=models.Index(
+                models.F("id"), condition=models.Q(("relayed_at", None)), name="change_to_relay"
+            ),
         ),
         migrations.AddIndex(
-            model_name='change',
-            index=models.Index(models.F('subject_type'), models.F('subject_id'), models.F('id'), name='change_by_subject'),
+            model_name="change",
+            index=models.Index(
+                models.F("subject_type"), models.F("subject_id"), models.F("id"), name="change_by_subject"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='change',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('because__regex', '^\\s*$'), _negated=True), models.Q(('by_name__regex', '^\\s*$'), _negated=True)), name='change_says_who_and_why'),
+            model_name="change",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("because__regex", "^\\s*$"), _negated=True),
+                    models.Q(("by_name__regex", "^\\s*$"), _negated=True),
+                ),
+                name="change_says_who_and_why",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='change',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY['relayed_at']::text[]) = (to_jsonb(OLD) - ARRAY['relayed_at']::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'a recorded change never changes' USING ERRCODE = 'restrict_violation';\n            ", hash='108180d37bebe303a5ef3734aa8f93bfd3136296', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_684cc', table='governance_change', when='BEFORE')),
+            model_name="change",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY['relayed_at']::text[]) = (to_jsonb(OLD) - ARRAY['relayed_at']::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'a recorded change never changes' USING ERRCODE = 'restrict_violation';\n            ",
+                    hash="108180d37bebe303a5ef3734aa8f93bfd3136296",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_684cc",
+                    table="governance_change",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]
