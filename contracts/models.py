@@ -1,5 +1,7 @@
 """Tables of contracts: sellers, customers, contracts, lines, overrides, commits and their ledger."""
 
+from typing import Any
+
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -10,9 +12,9 @@ from catalog.models import Product, RateCard, RateCardVersion
 from governance.entities import Entity, Lifecycle, append_only
 from governance.models import Change
 
-AMOUNT = {"max_digits": 20, "decimal_places": 4}
-QUANTITY = {"max_digits": 28, "decimal_places": 9}
-PERCENT = {"max_digits": 7, "decimal_places": 4}
+AMOUNT: dict[str, Any] = {"max_digits": 20, "decimal_places": 4}
+QUANTITY: dict[str, Any] = {"max_digits": 28, "decimal_places": 9}
+PERCENT: dict[str, Any] = {"max_digits": 7, "decimal_places": 4}
 
 
 class LegalEntity(Entity):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Optional
 from governance import clock
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
     from governance.models import Change
 
@@ -21,7 +21,7 @@ class Refused(Exception):
 class Act:
     """Who acts (`by` is None for machines and customers, `name` always says who), why, and when."""
 
-    by: Optional["AbstractBaseUser"]
+    by: Optional["User"]
     name: str
     because: str
     at: datetime
@@ -38,9 +38,9 @@ class Act:
         return cls(None, name, because, at or clock.now())
 
     @classmethod
-    def of_user(cls, user: "AbstractBaseUser", because: str, at: datetime | None = None) -> "Act":
+    def of_user(cls, user: "User", because: str, at: datetime | None = None) -> "Act":
         """An act of a signed-in person; the name is kept as text so that the trail outlives the account."""
-        name = getattr(user, "get_full_name", str)() or user.get_username()
+        name = user.get_full_name() or user.get_username()
         return cls(user, name, because, at or clock.now())
 
     def saying(self, because: str) -> "Act":

@@ -145,7 +145,7 @@ class ChangeAdmin(GovernedAdmin):
 class SystemKeyAdmin(APIKeyModelAdmin, ModelAdmin):
     """Keys of outside systems. The key is shown once, when it is made."""
 
-    list_display = ["name", "prefix", "scopes", "created", "expiry_date", "revoked"]
+    list_display = ("name", "prefix", "scopes", "created", "expiry_date", "revoked")
 
 
 @admin.register(User)

@@ -1,4 +1,4 @@
-"""What every admin page of a governed table shares: limited rows, read-only by default, operations as buttons, a timeline."""
+"""What the admin pages of governed tables share: limited rows, read-only, operations as buttons, a timeline."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -56,9 +56,7 @@ def operation(
 
     def decorate(method: Callable[..., str]) -> Any:
         @wraps(method)
-        def run(
-            self: "GovernedAdmin", request: HttpRequest, filled: BaseDialogForm, object_id: str
-        ) -> HttpResponse:
+        def run(self: "GovernedAdmin", request: HttpRequest, filled: BaseDialogForm, object_id: str) -> HttpResponse:
             thing = self.thing_or_404(request, object_id)
             if not may(request.user, permission, thing):
                 raise PermissionDenied
@@ -73,7 +71,7 @@ def operation(
             return HttpResponse(headers={"HX-Redirect": self.page_after(thing)})
 
         dialog = {"title": label, "description": explain, "form_class": form, "form_submit_text": label}
-        made = action(description=label, icon=icon, variant=variant, dialog=dialog)(run)  # type: ignore[arg-type]
+        made = action(description=label, icon=icon, variant=variant, dialog=dialog)(run)
         made.permission, made.when = permission, when
         return made
 
@@ -137,7 +135,8 @@ class GovernedAdmin(ModelAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """A refusal while saving becomes a red message on the form's page; nothing was written."""
         try:
-            return super().changeform_view(request, *args, **kwargs)
+            response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+            return response
         except Refused as refusal:
             messages.error(request, str(refusal))
             return HttpResponse(status=302, headers={"Location": request.get_full_path()})
@@ -168,11 +167,7 @@ class GovernedAdmin(ModelAdmin):
 def timeline(thing: models.Model) -> list[dict[str, Any]]:
     """The changes of a thing, newest first, each with `fields`: (label, before, after) that moved in its own row."""
     changes = Change.objects.filter(subject_type=thing._meta.label_lower, subject_id=str(thing.pk))
-    rows = (
-        list(thing.history.select_related("change").order_by("history_id"))
-        if hasattr(thing, "history")
-        else []
-    )
+    rows = list(thing.history.select_related("change").order_by("history_id")) if hasattr(thing, "history") else []
     moved: dict[int, list[tuple[str, Any, Any]]] = {}
     for before, after in zip([None, *rows], rows, strict=False):
         moved.setdefault(after.change_id, []).extend(_moved(thing, before, after))
@@ -184,14 +179,14 @@ def timeline(thing: models.Model) -> list[dict[str, Any]]:
 
 
 def _moved(thing: models.Model, before: Any, after: Any) -> list[tuple[str, Any, Any]]:
-    fields = []
+    fields: list[tuple[str, Any, Any]] = []
     for field in thing._meta.concrete_fields:
         if field.primary_key or isinstance(field, (models.JSONField, models.FileField)):
             continue
         then = getattr(before, field.attname, None) if before is not None else None
         now = getattr(after, field.attname, None)
         if then != now and not isinstance(field, models.ForeignKey):
-            fields.append((field.verbose_name, then, now))
+            fields.append((str(field.verbose_name), then, now))
     return fields
 
 

@@ -158,9 +158,7 @@ def _objection(request: ApprovalRequest, user: Any) -> str | None:
         return "You asked for this approval; somebody else must decide it."
     if not user.groups.filter(name=request.policy.role).exists():
         return f"This approval is for {request.policy.role}."
-    if Change.objects.filter(
-        subject_type=request.subject_type, subject_id=request.subject_id, by=user
-    ).exists():
+    if Change.objects.filter(subject_type=request.subject_type, subject_id=request.subject_id, by=user).exists():
         return "You have edited what is to be approved; somebody else must decide it."
     return None
 

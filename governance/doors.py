@@ -25,7 +25,7 @@ def visible(rows: models.QuerySet[M], user: Any) -> models.QuerySet[M]:
     path = getattr(rows.model, "customer_path", "")
     if not path or user.has_perm(SEE_EVERY_CUSTOMER):
         return rows
-    served = get_objects_for_user(user, SERVE_CUSTOMER, accept_global_perms=False)
+    served: models.QuerySet[Any] = get_objects_for_user(user, SERVE_CUSTOMER, accept_global_perms=False)
     return rows.filter(**{f"{path}__in": served.values("pk")})
 
 
@@ -47,7 +47,7 @@ def act_of(request: Any, because: str) -> Act:
 
 
 class HasScope(BasePermission):
-    """A system key (`Authorization: Api-Key …`) that holds the view's `required_scope`, or a person with `required_permission`."""
+    """A system key (`Authorization: Api-Key …`) with the view's `required_scope`, or a person with `required_permission`."""
 
     message = "Send `Authorization: Api-Key <key>` with a key that holds the scope this call needs."
 

@@ -50,9 +50,7 @@ class ApprovalPolicy(Entity):
 
     name = models.CharField(max_length=120)
     subject_type = models.CharField(max_length=80, help_text="for example quoting.quoteversion")
-    watched = models.CharField(
-        max_length=60, help_text="the value the policy looks at, e.g. discount_percent"
-    )
+    watched = models.CharField(max_length=60, help_text="the value the policy looks at, e.g. discount_percent")
     above = models.DecimalField(max_digits=20, decimal_places=6, default=0)
     role = models.CharField(max_length=60)
     position = models.PositiveSmallIntegerField(default=1)
@@ -92,9 +90,7 @@ class ApprovalRequest(Entity, Lifecycle):
     why = models.TextField(help_text="why this approval is needed, fit for the requester and the approver")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     requested_at = models.DateTimeField()
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(null=True, blank=True)
     because = models.TextField(blank=True, help_text="the approver's words")
 
@@ -145,7 +141,7 @@ class ApprovalRequest(Entity, Lifecycle):
 
 
 class SystemKey(AbstractAPIKey):
-    """An API key of one outside system; `scopes` lists what it may do, e.g. `usage:write`. Shown once, stored hashed."""
+    """An API key of one outside system; `scopes` lists what it may do (`usage:write`). Shown once, stored hashed."""
 
     scopes = ArrayField(models.CharField(max_length=40), default=list)
     last_used_at = models.DateTimeField(null=True, blank=True)

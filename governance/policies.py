@@ -21,7 +21,7 @@ DEFAULTS = [
 
 
 def install_policies(*, act: Act) -> None:
-    """Create each default policy that does not exist yet, by its subject and watched value. Edited ones are left alone."""
+    """Create each default policy that does not exist yet, by its subject and watched value. Others are left alone."""
     for name, subject_type, watched, above, role in DEFAULTS:
         if ApprovalPolicy.objects.filter(subject_type=subject_type, watched=watched).exists():
             continue

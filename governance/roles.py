@@ -21,11 +21,7 @@ QUOTE = [
     "quoting.add_quote",
     "quoting.change_quote",
     "quoting.change_quoteversion",
-    *(
-        f"quoting.{verb}_{thing}"
-        for thing in ("quoteline", "quotecommit")
-        for verb in ("add", "change", "delete")
-    ),
+    *(f"quoting.{verb}_{thing}" for thing in ("quoteline", "quotecommit") for verb in ("add", "change", "delete")),
     "quoting.send_quoteversion",
 ]
 
@@ -34,11 +30,7 @@ MATRIX: dict[str, list[str]] = {
         "view:catalog",
         "view:metering",
         "view:governance",
-        *(
-            f"catalog.{verb}_{thing}"
-            for thing in ("product", "ratecard", "rate")
-            for verb in ("add", "change")
-        ),
+        *(f"catalog.{verb}_{thing}" for thing in ("product", "ratecard", "rate") for verb in ("add", "change")),
         "catalog.delete_rate",
         "catalog.add_ratecardversion",
         "catalog.change_ratecardversion",
@@ -140,9 +132,7 @@ def install_roles() -> None:
 
 def _permissions(grant: str) -> list[Permission]:
     if grant.startswith("view:"):
-        found = list(
-            Permission.objects.filter(content_type__app_label=grant[5:], codename__startswith="view_")
-        )
+        found = list(Permission.objects.filter(content_type__app_label=grant[5:], codename__startswith="view_"))
     else:
         app, codename = grant.split(".")
         found = list(Permission.objects.filter(content_type__app_label=app, codename=codename))

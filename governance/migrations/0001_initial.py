@@ -33,9 +33,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "watched",
-                    models.CharField(
-                        help_text="the value the policy looks at, e.g. discount_percent", max_length=60
-                    ),
+                    models.CharField(help_text="the value the policy looks at, e.g. discount_percent", max_length=60),
                 ),
                 ("above", models.DecimalField(decimal_places=6, default=0, max_digits=20)),
                 ("role", models.CharField(max_length=60)),
@@ -75,9 +73,7 @@ class Migration(migrations.Migration):
                 ("inputs_hash", models.CharField(max_length=64)),
                 (
                     "why",
-                    models.TextField(
-                        help_text="why this approval is needed, fit for the requester and the approver"
-                    ),
+                    models.TextField(help_text="why this approval is needed, fit for the requester and the approver"),
                 ),
                 ("requested_at", models.DateTimeField()),
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
@@ -93,9 +89,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
                 ),
                 ("name", models.CharField(max_length=60)),
                 ("subject_type", models.CharField(max_length=80)),
@@ -124,9 +118,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "watched",
-                    models.CharField(
-                        help_text="the value the policy looks at, e.g. discount_percent", max_length=60
-                    ),
+                    models.CharField(help_text="the value the policy looks at, e.g. discount_percent", max_length=60),
                 ),
                 ("above", models.DecimalField(decimal_places=6, default=0, max_digits=20)),
                 ("role", models.CharField(max_length=60)),
@@ -137,9 +129,7 @@ class Migration(migrations.Migration):
                 ("history_change_reason", models.CharField(max_length=100, null=True)),
                 (
                     "history_type",
-                    models.CharField(
-                        choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1
-                    ),
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
                 ),
             ],
             options={
@@ -174,9 +164,7 @@ class Migration(migrations.Migration):
                 ("inputs_hash", models.CharField(max_length=64)),
                 (
                     "why",
-                    models.TextField(
-                        help_text="why this approval is needed, fit for the requester and the approver"
-                    ),
+                    models.TextField(help_text="why this approval is needed, fit for the requester and the approver"),
                 ),
                 ("requested_at", models.DateTimeField()),
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
@@ -186,9 +174,7 @@ class Migration(migrations.Migration):
                 ("history_change_reason", models.CharField(max_length=100, null=True)),
                 (
                     "history_type",
-                    models.CharField(
-                        choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1
-                    ),
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
                 ),
             ],
             options={
@@ -204,9 +190,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.CharField(
-                        editable=False, max_length=150, primary_key=True, serialize=False, unique=True
-                    ),
+                    models.CharField(editable=False, max_length=150, primary_key=True, serialize=False, unique=True),
                 ),
                 ("prefix", models.CharField(editable=False, max_length=8, unique=True)),
                 ("hashed_key", models.CharField(editable=False, max_length=150)),
@@ -440,9 +424,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="change",
-            index=models.Index(
-                models.F("id"), condition=models.Q(("relayed_at", None)), name="change_to_relay"
-            ),
+            index=models.Index(models.F("id"), condition=models.Q(("relayed_at", None)), name="change_to_relay"),
         ),
         migrations.AddIndex(
             model_name="change",
