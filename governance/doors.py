@@ -47,7 +47,7 @@ def act_of(request: Any, because: str) -> Act:
 
 
 class HasScope(BasePermission):
-    """A system key (`Authorization: Api-Key …`) with the view's `required_scope`, or a person with `required_permission`."""
+    """A system key (`Authorization: Api-Key …`) with `required_scope`, or a person with `required_permission`."""
 
     message = "Send `Authorization: Api-Key <key>` with a key that holds the scope this call needs."
 
