@@ -1,7 +1,7 @@
 """Adjustments, and the waterfall that shows what each of them did to a line.
 
-Order: amount off, percent off (each on what the one before left), not more than the maximum, not less than the
-minimum. Two of a kind keep the order they were agreed in.
+Order: amount off, percent off (each on what the one before left), not more than the maximum, not less than
+the minimum. Two of a kind keep the order they were agreed in.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple, Self
 from pricing.money import ZERO, plain, share_of, shown
 from pricing.steps import Step
 
-# Running totals keep twenty decimals: far below what could move a rounding, and what a third leaves behind is cut.
+# Running totals keep twenty decimals, so that three times a third is one again before anything is rounded.
 _FINEST = Decimal(1).scaleb(-20)
 _HUNDRED = Decimal(100)
 
@@ -32,7 +32,7 @@ class WaterfallStep(NamedTuple):
 
 
 class Waterfall:
-    """A running total that remembers how it got there. The amounts of its steps add up to its total, exactly."""
+    """A running total that remembers how it got there: the amounts of its steps add up to it, exactly."""
 
     __slots__ = ("currency", "steps", "total")
 
@@ -154,8 +154,8 @@ def prorated(adjustments: Sequence[Adjustment], share: Fraction) -> tuple[Adjust
 def remaining(adjustments: Sequence[Adjustment], fall: Waterfall) -> tuple[Adjustment, ...]:
     """What of a cycle's adjustments is left for its next line, once they acted on this one.
 
-    An amount off keeps its rest, a maximum has less room, a minimum is partly met; so the lines of a cycle cut in
-    two come to what one line would have, whatever the cut.
+    An amount off keeps its rest, a maximum has less room, a minimum is partly met; so the lines of a cycle
+    cut in two come to what one line would have.
     """
     taken = iter([-step.amount for step in fall.steps if step.kind == AmountOff.kind])
     left: list[Adjustment] = []

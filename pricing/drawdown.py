@@ -15,9 +15,10 @@ _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """Promised or given money that can pay for usage. `cost_basis` is what one unit of access cost: 0 if promotional.
+    """Promised or given money that can pay for usage.
 
-    No products: it pays for all of them. No end: it never expires.
+    `cost_basis` is what one unit of access cost: 0 if promotional. No products: it pays for all of them. No
+    end: it never expires.
     """
 
     key: str
@@ -79,8 +80,9 @@ def draw_down(
 ) -> list[Draw]:
     """Pay lines from instruments, in order, never more than a balance or a line.
 
-    Lines: earlier period, then higher unit price, then product, then key. The answer does not depend on the order
-    of the arguments. CurrencyMismatch for instruments in two currencies, ValueError for an unknown criterion.
+    Lines: earlier period, then higher unit price, then product, then key. The answer does not depend on the
+    order of the arguments. CurrencyMismatch for instruments in two currencies, ValueError for an unknown
+    criterion.
     """
     queue, payers = sorted(lines, key=_line_order), sorted(instruments, key=_instrument_order(order))
     if len({payer.currency for payer in payers}) > 1:

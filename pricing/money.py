@@ -2,31 +2,32 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache, total_ordering
-from typing import ContextManager, Self
+from typing import Self
 
 ZERO, ONE = Decimal(0), Decimal(1)
 
-# Sixty digits hold the product of any two numbers we accept (28 digits each), so only a division can be inexact.
+# Sixty digits hold the product of any two numbers we accept (28 digits each): only a division can be inexact.
 EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
-# ISO 4217, active codes by number of decimals. Metals, funds and test codes have none and cannot be billed in.
+# ISO 4217, active codes by number of decimals. Metals and test codes have none, so nobody is billed in them.
 _CODES = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
-    2: "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY "
-    "COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR "
-    "ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN "
-    "MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE "
-    "SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER "
-    "ZAR ZMW ZWG",
+    2: "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF "
+    "CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD "
+    "GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL "
+    "MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR "
+    "PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP "
+    "TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG",
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
 _EXPONENTS = {code: places for places, codes in _CODES.items() for code in codes.split()}
-_UNITS = {code: ONE.scaleb(-places) for code, places in _EXPONENTS.items()}
+_UNITS = {places: ONE.scaleb(-places) for places in _CODES}
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _PLAIN = re.compile(r"-?[0-9]{1,60}(\.[0-9]{1,60})?")
 
@@ -35,8 +36,8 @@ class CurrencyMismatch(ValueError):
     """Two currencies met in one sum or comparison."""
 
 
-def exactly() -> ContextManager[Context]:
-    """The context for all arithmetic of this package: sixty digits, whatever the caller's own context says."""
+def exactly() -> AbstractContextManager[Context]:
+    """The context for all arithmetic of this package: sixty digits, whatever the caller's own says."""
     return localcontext(EXACT)
 
 
@@ -50,12 +51,13 @@ def exponent(currency: str) -> int:
 
 def round_amount(amount: Decimal | Fraction, currency: str) -> Decimal:
     """Half away from zero, to the currency's exponent. Nothing else in the house rounds money."""
-    unit = ONE.scaleb(-exponent(currency))
-    if isinstance(amount, Fraction):
-        units, rest = divmod(abs(amount) * 10 ** exponent(currency), 1)
-        whole = Decimal(units + (rest * 2 >= 1))
-        return EXACT.multiply(whole if amount >= 0 else -whole, unit)
-    return amount.quantize(unit, ROUND_HALF_UP, EXACT) + ZERO
+    places = exponent(currency)
+    if isinstance(amount, Decimal):
+        rounded = amount.quantize(_UNITS[places], ROUND_HALF_UP, EXACT)
+        return rounded if rounded else rounded.copy_abs()
+    units, rest = divmod(abs(amount) * 10**places, 1)
+    whole = Decimal(units + (2 * rest >= 1))
+    return EXACT.multiply(whole if amount > 0 else -whole, _UNITS[places])
 
 
 @total_ordering
@@ -128,10 +130,10 @@ def total(amounts: Iterable[Money], currency: str) -> Money:
 
 
 def allocate(total: Money, weights: Sequence[Decimal]) -> list[Money]:
-    """A rounded total shared by weight in whole minor units; the shares add up, ties go to the earlier position.
+    """A rounded total shared by weight in whole minor units: the shares add up, ties go to the earlier one.
 
-    When every weight is zero the first takes all. ValueError for no weights, a negative one, or a total that is
-    not rounded to its currency.
+    When every weight is zero the first takes all. ValueError for no weights, a negative one, or a total that
+    is not rounded to its currency.
     """
     if not weights or min(weights) < 0:
         raise ValueError("weights: at least one is needed, and none may be negative")
@@ -147,10 +149,10 @@ def allocate(total: Money, weights: Sequence[Decimal]) -> list[Money]:
 
 
 def largest_remainder(whole: Decimal, parts: Sequence[Decimal], divisor: Decimal) -> list[Decimal]:
-    """Integers next to part / divisor that add up to `whole`, for an integral `whole` next to the sum of them.
+    """Integers next to each part / divisor that add up to `whole`, itself an integer next to their sum.
 
-    Cut towards zero first, then the missing units go to the largest remainders; so opposite parts get opposite
-    shares. Call it inside `exactly()`.
+    Cut towards zero first, then the missing units go to the largest remainders; so opposite parts get
+    opposite shares. Call it inside `exactly()`.
     """
     cut = [divmod(part, divisor) for part in parts]
     units = [unit for unit, _ in cut]
@@ -182,7 +184,7 @@ def fixed(value: Decimal, places: int) -> str:
 
 
 def parse(text: str) -> Decimal:
-    """The number written in plain digits; ValueError for exponents, NaN, spaces, foreign digits or anything else."""
+    """The number written in plain digits; ValueError for exponents, NaN, spaces, foreign digits, all else."""
     if not isinstance(text, str) or not _PLAIN.fullmatch(text):
         raise ValueError("must be a number written in plain digits, as text")
     return Decimal(text)

@@ -64,7 +64,7 @@ class Period:
 
 
 def add_months(anchor: date, months: int) -> date:
-    """The anchor's day so many months on, or that month's last day. Count from the anchor and the 31st never drifts."""
+    """The anchor's day so many months on, or that month's last day. Counted from the anchor, none drifts."""
     year, month = divmod(anchor.year * 12 + anchor.month - 1 + months, 12)
     return date(year, month + 1, min(anchor.day, monthrange(year, month + 1)[1]))
 
@@ -72,9 +72,9 @@ def add_months(anchor: date, months: int) -> date:
 def cycles(start: datetime, zone: str, months: int, until: datetime) -> Iterator[Period]:
     """Billing cycles that begin before `until`, tiling time from `start`.
 
-    Every boundary is a local midnight counted from the local date of `start`. The last cycle is whole even where
-    it ends after `until`, because a part is measured against a whole cycle. With no months there is one cycle:
-    from `start` to `until`.
+    Every boundary is a local midnight counted from the local date of `start`. The last cycle is whole even
+    where it ends after `until`, because a part is measured against a whole cycle. With no months there is one
+    cycle: from `start` to `until`.
     """
     start, until = utc(start), utc(until)
     if months == 0:
@@ -90,7 +90,7 @@ def cycles(start: datetime, zone: str, months: int, until: datetime) -> Iterator
 
 @lru_cache(maxsize=65536)
 def midnight(day: date, zone: str) -> datetime:
-    """The UTC instant at which this local day begins; after a gap in the clock, the first instant there is."""
+    """The UTC instant at which this local day begins; in a gap of the clock, the first instant after it."""
     local = datetime(day.year, day.month, day.day, tzinfo=zone_named(zone))
     late, early = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
     if early >= late:  # it exists, and when it comes twice, fold 0 is the first

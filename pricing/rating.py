@@ -1,10 +1,11 @@
 """Rating: what agreed terms come to. Quote, preview, invoice, simulation and correction all ask here."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 from pricing.adjustments import Adjustment, Minimum, Waterfall, WaterfallStep, adjust, prorated, remaining
 from pricing.charges import Charge, Flat
@@ -13,14 +14,14 @@ from pricing.periods import Period, cycles, utc, zone_named
 from pricing.steps import amount
 
 Usage = Callable[[str, Period], Decimal]
-"""(meter key, period) → the raw quantity measured in it. It may be negative; a cycle is billed for no less than none."""
+"""(meter key, period) → the raw quantity measured, maybe negative; no cycle is billed for less than none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
     """One edition of a price, in force from `since` until the next one.
 
-    With a `list_charge` the charge is an override: the waterfall shows the list price first, then the difference.
+    With a `list_charge` the charge is an override: the waterfall shows the list price, then the difference.
     """
 
     since: datetime
@@ -34,7 +35,7 @@ class Price:
 class Term:
     """What was agreed for one line: these prices, this long, every so many months (0: once).
 
-    Either metered, or a fixed quantity; a flat charge needs neither. ValueError for a term that cannot be rated.
+    Either metered or of a fixed quantity; a flat charge needs neither. ValueError if it cannot be rated.
     """
 
     key: str
@@ -67,7 +68,7 @@ class Term:
         since = [price.since for price in self.prices]
         if not since or utc(since[0]) > self.start:
             raise ValueError(f"{self.key}: no price is in force at its start")
-        if any(later <= earlier for earlier, later in zip(since, since[1:])):
+        if any(later <= earlier for earlier, later in pairwise(since)):
             raise ValueError(f"{self.key}: prices must follow one another in time")
 
     def _check_quantity(self) -> None:
@@ -88,7 +89,7 @@ class Term:
             yield cycle, billed
 
     def editions(self, billed: Period) -> list[tuple[Period, Price]]:
-        """The period cut where the price changes, each part with its price. What is charged once has one price."""
+        """The period cut where the price changes, each part with its price; what is charged once has one."""
         if len(self.prices) == 1 or not (self.cycle_months or self.meter):
             return [(billed, self._price_at(billed.start))]
         parts = billed.split_at(price.since for price in self.prices)
@@ -113,10 +114,10 @@ class RatedLine:
 
 
 def rate(terms: Iterable[Term], usage: Usage, through: datetime) -> list[RatedLine]:
-    """A line for each term, cycle and price edition that fell due by `through`, by start, then in the order of terms.
+    """A line for each term, cycle and price edition that fell due by `through`, by start and order of terms.
 
-    In advance a cycle falls due when it starts, in arrears when it ends or the term does. A price change inside a
-    cycle makes two lines, and the tier counter goes on counting.
+    In advance a cycle falls due when it starts, in arrears when it ends or the term does. A price change
+    inside a cycle makes two lines, and the tier counter goes on counting.
     """
     through = utc(through)
     with exactly():
@@ -143,7 +144,7 @@ def slots(terms: Iterable[Term], through: datetime) -> set[tuple[str, Period]]:
 
 
 def _fixed(term: Term, cycle: Period, billed: Period, usage: Usage) -> Iterator[RatedLine]:
-    """An agreed quantity: the price of the whole cycle, adjusted, then the share of the cycle that is billed."""
+    """An agreed quantity: the whole cycle's price, adjusted, then the share of the cycle that is billed."""
     quantity = ONE if term.quantity is None else term.quantity
     for period, price in term.editions(billed):
         fall = _priced(term, price, quantity, ZERO)
@@ -155,7 +156,7 @@ def _fixed(term: Term, cycle: Period, billed: Period, usage: Usage) -> Iterator[
 
 
 def _metered(term: Term, cycle: Period, billed: Period, usage: Usage) -> Iterator[RatedLine]:
-    """Measured units, never prorated; what the cycle's first line leaves of tiers and adjustments is the next one's."""
+    """Measured units, never prorated; a cycle's next line has what the last one left of tiers and limits."""
     adjustments = term.adjustments if billed == cycle else prorated(term.adjustments, billed.share_of(cycle))
     parts = term.editions(billed)
     measured = counted = ZERO

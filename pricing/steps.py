@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from pricing.money import EXACT, ONE, ZERO, grouped, shown
@@ -26,20 +27,18 @@ class Step(NamedTuple):
     @property
     def amount(self) -> Decimal:
         """Exact, whatever the caller's decimal context."""
-        amount = EXACT.multiply(self.quantity, self.unit_price)
-        if self.per != ONE:
-            amount = EXACT.divide(amount, self.per)
+        if self.per == ONE:
+            return EXACT.fma(self.quantity, self.unit_price, self.flat_fee)
+        amount = EXACT.divide(EXACT.multiply(self.quantity, self.unit_price), self.per)
         return EXACT.add(amount, self.flat_fee) if self.flat_fee else amount
 
     def sentence(self, currency: str) -> str:
         """`10,000,000 at $2.50 per million`, `3 packages of 1,000 at $5.00 each`, `$20.00 flat`."""
-        fee = shown(self.flat_fee, currency)
         if not self.quantity:
-            return f"{fee} flat"
-        units = f"{grouped(self.quantity)} {self.label}".rstrip()
-        return f"{units} at {price_text(self.unit_price, self.per, currency)}" + (
-            f" plus {fee}" if self.flat_fee else ""
-        )
+            return f"{shown(self.flat_fee, currency)} flat"
+        units = f"{grouped(self.quantity)} {self.label}" if self.label else grouped(self.quantity)
+        fee = f" plus {shown(self.flat_fee, currency)}" if self.flat_fee else ""
+        return f"{units} at {price_text(self.unit_price, self.per, currency)}{fee}"
 
 
 def amount(steps: Iterable[Step]) -> Decimal:
@@ -52,9 +51,13 @@ def amount(steps: Iterable[Step]) -> Decimal:
 
 def given_back(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """The same units returned, at what they cost."""
-    return tuple(step._replace(quantity=-step.quantity, flat_fee=-step.flat_fee) for step in steps)
+    return tuple(
+        step._replace(quantity=step.quantity.copy_negate(), flat_fee=step.flat_fee.copy_negate())
+        for step in steps
+    )
 
 
+@lru_cache(maxsize=4096)
 def price_text(unit_price: Decimal, per: Decimal, currency: str) -> str:
     """`$2.50 per million`, `$0.10 each`, `$1.00 per 3,600`."""
     return f"{shown(unit_price, currency)} {_PER.get(per) or f'per {grouped(per)}'}"
