@@ -106,16 +106,14 @@ TEMPLATES = [
 ]
 
 # ---------------------------------------------------------------- the database
-DATABASES = {"default": env.db_url("DATABASE_URL", default=postgres.address())}
+DATABASES = {"default": env.db_url_config(env.str("DATABASE_URL", default="") or postgres.address())}
 _database = DATABASES["default"]
 # A socket folder comes as ?host=, because a %2F in the host part would not be decoded.
 _database["HOST"] = _database.setdefault("OPTIONS", {}).pop("host", _database["HOST"])
 _database["OPTIONS"].setdefault("connect_timeout", 10)
 _database |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 if _database["ENGINE"] != "django.db.backends.postgresql":
-    raise ImproperlyConfigured(
-        "DATABASE_URL must be the address of a PostgreSQL, postgres://user:password@host/name."
-    )
+    raise ImproperlyConfigured("DATABASE_URL must be the address of a PostgreSQL, postgres://user:password@host/name.")
 DEMO = env.bool("DEMO", default=postgres.is_embedded())
 
 # ---------------------------------------------------------------- background work
@@ -168,9 +166,7 @@ AXES_VERBOSE = False
 _https = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
-)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 CONTENT_SECURITY_POLICY = {
@@ -196,7 +192,7 @@ WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = directory("FILES_DIR", VAR_DIR / "files")
 
 # ---------------------------------------------------------------- mail
-vars().update(env.email_url("EMAIL_URL", default=f"filemail://{VAR_DIR / 'mail'}"))
+vars().update(env.email_url_config(env.str("EMAIL_URL", default="") or f"filemail://{VAR_DIR / 'mail'}"))
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Quoin <billing@localhost>")
 
 # ---------------------------------------------------------------- the API
@@ -220,9 +216,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "APPEND_COMPONENTS": {
-        "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "Authorization"}}
-    },
+    "APPEND_COMPONENTS": {"securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "Authorization"}}},
     "SECURITY": [{"ApiKey": []}],
 }
 

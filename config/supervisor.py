@@ -110,9 +110,7 @@ def only_one(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as lock:
         if not _try_lock(lock):
-            raise CannotRun(
-                "Quoin is already running from this folder; stop it first, with Ctrl-C in its terminal."
-            )
+            raise CannotRun("Quoin is already running from this folder; stop it first, with Ctrl-C in its terminal.")
         yield
 
 
@@ -142,8 +140,7 @@ def check_port(host: str, port: int) -> None:
             ) from problem
         except OSError as problem:
             raise CannotRun(
-                f"Port {port} is taken by another program; stop it, or choose another: "
-                f"make run PORT={port + 10}."
+                f"Port {port} is taken by another program; stop it, or choose another: make run PORT={port + 10}."
             ) from problem
 
 

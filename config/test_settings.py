@@ -1,7 +1,7 @@
 """Settings for the test suite: its own embedded server, cheap passwords, nothing left in anybody's folders.
 
 pytest reads settings before any conftest, and in the parent before the workers of `-n`: so the server starts
-here.
+here, and the workers inherit its address.
 """
 
 import atexit
@@ -9,31 +9,43 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
-_leave = contextlib.ExitStack()
-atexit.register(_leave.close)
+import psycopg
 
-# What the tests expect must not depend on what somebody has in .env or in the shell; the server they use may.
+# What the tests expect must not depend on what somebody has in .env. Before anything of ours is imported.
 os.environ["QUOIN_IGNORE_DOT_ENV"] = "1"
-_scratch = _leave.enter_context(tempfile.TemporaryDirectory(prefix="quoin-test-"))
 
-from config import postgres  # noqa: E402
+from config import postgres
+
+at_exit = contextlib.ExitStack()
+atexit.register(at_exit.close)
+scratch = Path(at_exit.enter_context(tempfile.TemporaryDirectory(prefix="quoin-test-")))
 
 if not os.environ.get("DATABASE_URL"):
-    os.environ["DATABASE_URL"] = _leave.enter_context(postgres.running(postgres.VAR_DIR / "test-postgres"))
+    os.environ["DATABASE_URL"] = at_exit.enter_context(postgres.running(postgres.VAR_DIR / "test-postgres"))
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as _connection:
+        # A test database that a power cut destroys is made anew.
+        _connection.execute("ALTER SYSTEM SET fsync = off")
+        _connection.execute("SELECT pg_reload_conf()")
 
-from config.settings import *  # noqa: E402, F403
+from config.settings import *  # noqa: F403
 
-SECRET_KEY = "only-for-tests-" * 4
-PUBLIC_URL = "http://testserver"
-CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-AUTH_PASSWORD_VALIDATORS: list[dict[str, str]] = []
-AXES_ENABLED = False
-EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-MEDIA_ROOT = Path(_scratch) / "files"
-CELERY_BROKER_URL = "memory://"
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {}
-STRIPE_API_KEY = STRIPE_WEBHOOK_SECRET = ""
-SALESFORCE_INSTANCE_URL = SALESFORCE_ACCESS_TOKEN = SALESFORCE_CA_BUNDLE = ""
-LOG_LEVEL = "ERROR"
+TESTING: dict[str, Any] = {
+    "SECRET_KEY": "only-for-tests-" * 4,
+    "PUBLIC_URL": "http://testserver",
+    "CSRF_TRUSTED_ORIGINS": ["http://testserver"],
+    "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
+    "AUTH_PASSWORD_VALIDATORS": [],
+    "AXES_ENABLED": False,
+    "EMAIL_BACKEND": "django.core.mail.backends.locmem.EmailBackend",
+    "MEDIA_ROOT": scratch / "files",
+    "CELERY_BROKER_URL": "memory://",
+    "CELERY_BROKER_TRANSPORT_OPTIONS": {},
+    "STRIPE_API_KEY": "",
+    "STRIPE_WEBHOOK_SECRET": "",
+    "SALESFORCE_INSTANCE_URL": "",
+    "SALESFORCE_ACCESS_TOKEN": "",
+    "SALESFORCE_CA_BUNDLE": "",
+}
+vars().update(TESTING)

@@ -33,9 +33,7 @@ SCHEDULER = ["-m", "celery", "--quiet", "-A", "config", "beat", "--loglevel=WARN
 
 
 class Command(BaseCommand):
-    help = (
-        "Prepares the database, starts web, worker and scheduler together, and stops them together on Ctrl-C."
-    )
+    help = "Prepares the database, starts web, worker and scheduler together, and stops them together on Ctrl-C."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -66,10 +64,7 @@ class Command(BaseCommand):
         with self.step("Connecting to PostgreSQL"):
             check_database()
         with self.step("Bringing the tables up to date"):
-            call_command("migrate", interactive=False, verbosity=0)
-            call_command("install_broker", verbosity=0)
-            if "install" in get_commands():
-                call_command("install", verbosity=0)
+            call_command("prepare")
         if settings.DEMO and "demo" in get_commands():
             self.console.print("  [dim]…[/] Loading the demo company, the first time only")
             call_command("demo")
@@ -91,9 +86,7 @@ class Command(BaseCommand):
         self.console.print(f"\n  [bold]Quoin is at {settings.PUBLIC_URL}[/]\n")
         sign_ins = settings.VAR_DIR / "sign-ins.json"
         if settings.DEMO and sign_ins.exists():
-            table = Table(
-                "Role", "Sign in as", "Password", box=None, padding=(0, 3, 0, 2), header_style="dim"
-            )
+            table = Table("Role", "Sign in as", "Password", box=None, padding=(0, 3, 0, 2), header_style="dim")
             for each in json.loads(sign_ins.read_text()):
                 table.add_row(each["role"], each["username"], each["password"])
             self.console.print(table)

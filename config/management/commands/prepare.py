@@ -1,0 +1,16 @@
+"""After a new version is in place and before it starts: the database as this version wants it."""
+
+from typing import Any
+
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Brings the tables, the task queue and the roles up to date. Harmless to repeat."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("install_broker")
+        if "install" in get_commands():
+            call_command("install", verbosity=0)
