@@ -13,7 +13,7 @@ class Transient(Exception):
 
 
 class Permanent(Exception):
-    """The other side understood and declined, or answered something that must not be: repeating will not help.
+    """The other side understood and declined, or answered what must not be: repeating will not help.
 
     The text is a sentence for the person who looks at the failed delivery.
     """

@@ -1,4 +1,4 @@
-"""What every fake shares: a threaded HTTP server, switches for trouble, and a memory that can outlive the process."""
+"""What every fake shares: an HTTP server, switches for trouble, a memory that can outlive the process."""
 
 import json
 import os
@@ -7,8 +7,8 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ class Request:
     method: str
     path: str
     query: str
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes
 
 
@@ -154,7 +154,7 @@ class _Server(ThreadingHTTPServer):
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A peer that hangs up or distrusts the certificate is its own problem; anything else is a bug to see."""
+        """A peer that hangs up or distrusts the certificate is its own problem; the rest are bugs to see."""
         error = sys.exception()
         if not isinstance(error, (ConnectionError, ssl.SSLError, TimeoutError)):
             super().handle_error(request, client_address)
@@ -164,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     timeout = 60
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the library's name)
         """Quiet: `FakeServer.requests` is the log."""
 
     def _serve(self) -> None:
@@ -182,4 +182,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
 
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815 (names the library calls)

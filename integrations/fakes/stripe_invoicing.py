@@ -1,21 +1,14 @@
 """Invoices in the fake Stripe: drafts and their items, and the states a finalized invoice may go through."""
 
 import time
-from typing import Any
 
 from integrations.fakes.stripe_refusals import StripeRefusal
+from integrations.fakes.stripe_shapes import blank, hosted_url, items_of, lines
 from integrations.fakes.stripe_store import Object, Store, with_metadata
 
 _TENS = {"bhd", "jod", "kwd", "omr", "tnd"}  # three decimals, the last of which must be 0
 _HUNDREDS = {"isk", "ugx"}  # no decimals, still written with two
 _MOST_ITEMS = 250
-
-_EMPTY = (
-    "account_country account_name account_tax_ids application automatically_finalizes_at confirmation_secret "
-    "custom_fields customer_account customer_shipping default_payment_method default_source ending_balance "
-    "from_invoice last_finalization_error latest_revision next_payment_attempt on_behalf_of parent receipt_number "
-    "rendering shipping_cost shipping_details statement_descriptor test_clock threshold_reason webhooks_delivered_at"
-).split()
 
 
 def create(store: Store, sent: Object) -> Object:
@@ -28,8 +21,7 @@ def create(store: Store, sent: Object) -> Object:
     now = int(time.time())
     invoice = store.add(
         "invoices",
-        **dict.fromkeys(_EMPTY),
-        **_figures(),
+        **blank(),
         auto_advance=sent.get("auto_advance", False),
         billing_reason="manual",
         collection_method=collection,
@@ -159,10 +151,6 @@ def mark_uncollectible(store: Store, invoice: Object) -> Object:
     return _announce(store, invoice, "invoice.marked_uncollectible")
 
 
-def items_of(store: Store, invoice: Object) -> list[Object]:
-    return [item for item in store.tables["invoice_items"].values() if item["invoice"] == invoice["id"]]
-
-
 def total(store: Store, invoice: Object) -> None:
     """Bring a draft's figures up to date with its items."""
     amount = sum(item["amount"] for item in items_of(store, invoice))
@@ -178,51 +166,6 @@ def _announce(store: Store, invoice: Object, name: str) -> Object:
     from_items = lines(store, invoice)
     store.emit(name, invoice | {"lines": from_items, "hosted_invoice_url": hosted_url(store, invoice)})
     return invoice
-
-
-def hosted_url(store: Store, invoice: Object) -> str | None:
-    return None if invoice["status"] == "draft" else f"{store.url}/invoice/{invoice['id']}"
-
-
-def lines(store: Store, invoice: Object, limit: int = 10) -> Object:
-    """The items as the invoice shows them, in the order they were added."""
-    made = [_line(item) for item in items_of(store, invoice)]
-    address = f"/v1/invoices/{invoice['id']}/lines"
-    return {"object": "list", "data": made[:limit], "has_more": len(made) > limit, "url": address}
-
-
-def _line(item: Object) -> Object:
-    details = {"invoice_item": item["id"], "proration": False, "proration_details": None, "subscription": None}
-    parent = {"type": "invoice_item_details", "invoice_item_details": details, "subscription_item_details": None}
-    same = "amount currency description discountable discounts invoice livemode metadata period pricing quantity"
-    line = {name: item[name] for name in same.split()}
-    line |= {"id": "il_" + item["id"].removeprefix("ii_"), "object": "line_item", "parent": parent}
-    line |= {"discount_amounts": [], "pretax_credit_amounts": [], "subscription": None, "taxes": []}
-    return line | {"subtotal": item["amount"], "quantity_decimal": item["quantity_decimal"]}
-
-
-def _figures() -> dict[str, Any]:
-    zero = (
-        "amount_due amount_overpaid amount_paid amount_paid_off_stripe amount_remaining amount_shipping attempt_count "
-        "post_payment_credit_notes_amount pre_payment_credit_notes_amount starting_balance subtotal "
-        "subtotal_excluding_tax total total_excluding_tax"
-    )
-    empty = (
-        "customer_tax_ids default_tax_rates discounts total_discount_amounts total_pretax_credit_amounts total_taxes"
-    )
-    moments = ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
-    return {
-        **dict.fromkeys(zero.split(), 0),
-        **{name: [] for name in empty.split()},
-        "attempted": False,
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None, "provider": None, "status": None},
-        "customer_tax_exempt": "none",
-        "invoice_pdf": None,
-        "issuer": {"type": "self"},
-        "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
-        "status": "draft",
-        "status_transitions": dict.fromkeys(moments),
-    }
 
 
 def _due(sent: Object, collection: str, created: int) -> int | None:

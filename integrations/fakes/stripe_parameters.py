@@ -7,11 +7,11 @@ import types
 import typing
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, NotRequired, get_args, get_origin
 from urllib.parse import parse_qsl
 
 from stripe._request_options import RequestOptions
-from typing_extensions import NotRequired, is_typeddict
+from typing_extensions import is_typeddict
 
 from integrations.fakes.stripe_refusals import StripeRefusal
 

@@ -44,7 +44,7 @@ class Store:
     def add(self, table: str, **fields: Any) -> Object:
         """Keep a new object with the fields that every Stripe object has."""
         identifier = f"{_PREFIXES[table]}_" + "".join(secrets.choice(_ALPHABET) for _ in range(24))
-        made = {"id": identifier, "object": _KINDS.get(table, table.removesuffix("s"))}
+        made: Object = {"id": identifier, "object": _KINDS.get(table, table.removesuffix("s"))}
         made |= {"created": int(time.time()), "livemode": False}
         self.tables[table][identifier] = made | fields
         return self.tables[table][identifier]
