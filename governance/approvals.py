@@ -115,6 +115,14 @@ def ask(subject: models.Model, facts: Iterable[Fact], *, act: Act) -> list[Appro
     return pending
 
 
+def close(subject: models.Model, *, act: Act) -> None:
+    """Take back the questions nobody has answered: the subject is being edited again, or given up."""
+    with change("approval.withdrawn", subject, act):
+        for request in _requests_of(subject).filter(status=Status.PENDING):
+            request.become(Status.SUPERSEDED)
+            request.save()
+
+
 def approve(request: ApprovalRequest, *, act: Act) -> ApprovalRequest:
     """Agree. The approver must hold the policy's role and must not have asked for, or edited, what is approved."""
     return _decide(request, Status.APPROVED, "approval.granted", act)
