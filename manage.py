@@ -2,8 +2,10 @@
 """The command line. Finds or starts the database first, so that every command works on its own."""
 
 import os
+import signal
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 from config import postgres
@@ -14,8 +16,10 @@ def main() -> None:
     try:
         with postgres.for_command(sys.argv[1:]):
             execute_from_command_line(sys.argv)
-    except postgres.Unavailable as problem:
+    except (postgres.Unavailable, ImproperlyConfigured) as problem:
         sys.exit(f"quoin: {problem}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

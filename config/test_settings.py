@@ -29,7 +29,7 @@ if not os.environ.get("DATABASE_URL"):
         _connection.execute("ALTER SYSTEM SET fsync = off")
         _connection.execute("SELECT pg_reload_conf()")
 
-from config.settings import *  # noqa: F403
+from config.settings import *  # noqa: E402, F403
 
 TESTING: dict[str, Any] = {
     "SECRET_KEY": "only-for-tests-" * 4,

@@ -39,25 +39,24 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.console = Console(highlight=False, soft_wrap=True)
         try:
-            with only_one(settings.VAR_DIR / "up.lock"), asked_to_stop() as stop:
-                self.run(stop)
+            with only_one(settings.VAR_DIR / "up.lock"):
+                self.run(Processes(settings.VAR_DIR))
         except CannotRun as problem:
             sys.exit(f"quoin: {problem}")
 
-    def run(self, stop: threading.Event) -> None:
-        processes = Processes(settings.VAR_DIR)
+    def run(self, processes: Processes) -> None:
         processes.stop_left_behind()
         check_port(settings.HOST, settings.PORT)
         self.prepare()
-        try:
-            if not stop.is_set():
+        with asked_to_stop() as stop:
+            try:
                 self.start(processes, stop)
-            while not stop.wait(0.5):
-                processes.check()
-        finally:
-            with self.step("Stopping everything"):
-                processes.stop()
-                connection.close()
+                while not stop.wait(0.5):
+                    processes.check()
+            finally:
+                with self.step("Stopping everything"):
+                    processes.stop()
+                    connection.close()
 
     def prepare(self) -> None:
         """The database as this version wants it. Quick when it is so already."""

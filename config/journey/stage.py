@@ -1,0 +1,138 @@
+"""Where the journey plays: a database of its own, our server on a free port, fake outside services, a test clock."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+from django.conf import settings
+from django.core import mail
+from django.db import connection, connections
+from django.test.testcases import LiveServerThread
+from django.test.utils import override_settings
+
+from config.handlers import static_files
+from governance.clock import clock_set_to
+from integrations import inbox, outbox
+from integrations.fakes.salesforce import FakeSalesforce
+from integrations.fakes.stripe import FakeStripe
+
+WEBHOOK_SECRET = "whsec_journey"  # noqa: S105 - of the fake service on this machine
+STRIPE_KEY = "sk_test_journey"
+
+
+@dataclass
+class Stage:
+    """The doors and the outside world, as the story sees them."""
+
+    url: str
+    stripe: FakeStripe
+    salesforce: FakeSalesforce
+    browser: requests.Session = field(default_factory=requests.Session)
+    _clock: ExitStack = field(default_factory=ExitStack)
+
+    def set_clock(self, instant: datetime) -> datetime:
+        """From now on it is `instant`, for this process's tasks and its web server alike."""
+        self._clock.close()
+        self._clock.enter_context(clock_set_to(instant))
+        return instant
+
+    def work_off(self, at: datetime) -> None:
+        """What the timetable would do until nothing is due: relay changes, deliver, apply inbound messages."""
+        outbox.drain(at=at)
+        self.stripe.wait_for_webhooks()
+        inbox.apply_due(at=at)
+        outbox.drain(at=at)
+
+    def last_mail(self, subject: str) -> Any:
+        """The latest message sent whose subject contains `subject`."""
+        return next(message for message in reversed(mail.outbox) if subject in message.subject)
+
+    def link_in_mail(self, subject: str, path: str) -> str:
+        """The address under `path` that the latest such message gives its reader."""
+        found = re.search(re.escape(f"{self.url}{path}") + r"\S+", self.last_mail(subject).body)
+        if found is None:
+            raise LookupError(f"no link to {path} in the message about {subject}")
+        return found.group().rstrip(".")
+
+    def fill_in_form(self, url: str, **fields: str) -> str:
+        """Open a page in the customer's browser and post its form; returns the page that follows."""
+        page = self.browser.get(url, timeout=60)
+        page.raise_for_status()
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        answer = self.browser.post(
+            url,
+            data={"csrfmiddlewaretoken": token.group(1) if token else "", **fields},
+            headers={"Referer": url},
+            timeout=60,
+        )
+        answer.raise_for_status()
+        return answer.text
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Set everything up, and leave nothing behind: the user's data is never touched."""
+    with ExitStack() as stack:
+        files = Path(tempfile.mkdtemp(prefix="quoin-journey-"))
+        stack.callback(shutil.rmtree, files, ignore_errors=True)
+        stack.enter_context(_database())
+        server = LiveServerThread("127.0.0.1", static_files, connections_override={}, port=0)
+        server.daemon = True
+        stack.enter_context(_serving(server))
+        url = f"http://127.0.0.1:{server.port}"
+        stripe = FakeStripe(STRIPE_KEY, f"{url}/hooks/stripe", WEBHOOK_SECRET, duplicates=2)
+        stripe_url = stripe.start()
+        stack.callback(stripe.stop)
+        salesforce = FakeSalesforce(access_token="journey", directory=files)  # noqa: S106 - of the fake service
+        salesforce_url = salesforce.start()
+        stack.callback(salesforce.stop)
+        stack.enter_context(
+            override_settings(
+                PUBLIC_URL=url,
+                ALLOWED_HOSTS=["*"],
+                MEDIA_ROOT=str(files / "files"),
+                EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend",
+                STRIPE_API_KEY=STRIPE_KEY,
+                STRIPE_API_URL=stripe_url,
+                STRIPE_WEBHOOK_SECRET=WEBHOOK_SECRET,
+                SALESFORCE_INSTANCE_URL=salesforce_url,
+                SALESFORCE_ACCESS_TOKEN="journey",  # noqa: S106
+                SALESFORCE_CA_BUNDLE=str(salesforce.ca_file),
+            )
+        )
+        mail.outbox = []
+        stage = Stage(url, stripe, salesforce)
+        stack.callback(stage._clock.close)
+        yield stage
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    """A new database beside the user's, migrated, and dropped at the end."""
+    usual = settings.DATABASES["default"]["NAME"]
+    connection.settings_dict["TEST"]["NAME"] = f"{usual}_journey"
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        yield
+    finally:
+        connections.close_all()
+        connection.creation.destroy_test_db(usual, verbosity=0)
+
+
+@contextmanager
+def _serving(server: LiveServerThread) -> Iterator[None]:
+    server.start()
+    server.is_ready.wait()
+    if server.error:
+        raise server.error
+    try:
+        yield
+    finally:
+        server.terminate()
