@@ -1,9 +1,9 @@
 """Tables of the catalog: products, rate cards, versions, rates."""
 
-import pgtrigger
 from django.db import models
 from django.db.models import Q
 
+from catalog import guards
 from catalog.fields import ChargeField
 from governance.entities import Entity, Lifecycle
 from metering.models import Meter
@@ -34,6 +34,12 @@ class Product(Entity):
                 name="usage_products_have_a_meter",
             )
         ]
+        triggers = [
+            *Entity.Meta.triggers,
+            guards.never_changes(
+                "what_is_sold_stays", "key", "kind", "meter_id", reason="what a product is never changes"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -48,6 +54,12 @@ class RateCard(Entity):
 
     class Meta(Entity.Meta):
         ordering = ["name"]
+        triggers = [
+            *Entity.Meta.triggers,
+            guards.never_changes(
+                "currency_stays", "key", "currency", reason="the currency of a rate card never changes"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -96,20 +108,8 @@ class RateCardVersion(Entity, Lifecycle):
         ]
         triggers = [
             *Entity.Meta.triggers,
-            pgtrigger.Trigger(
-                name="published_is_immutable",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Update | pgtrigger.Delete,
-                func="""
-                    IF OLD.status IN ('draft', 'in_review') THEN
-                        IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
-                        RETURN NEW;
-                    END IF;
-                    IF TG_OP = 'UPDATE' AND OLD.status = 'published' AND NEW.status = 'withdrawn'
-                        AND (to_jsonb(NEW) - 'status') = (to_jsonb(OLD) - 'status') THEN RETURN NEW; END IF;
-                    RAISE EXCEPTION 'a published rate card version never changes' USING ERRCODE = 'restrict_violation';
-                """,
-            ),
+            guards.published_after_review(),
+            guards.published_is_immutable(),
         ]
 
     def __str__(self) -> str:
@@ -130,22 +130,7 @@ class Rate(Entity):
         constraints = [models.UniqueConstraint(fields=["version", "product"], name="one_rate_per_product")]
         triggers = [
             *Entity.Meta.triggers,
-            pgtrigger.Trigger(
-                name="rates_change_in_drafts_only",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
-                declare=[("state", "text")],
-                func="""
-                    SELECT status INTO state FROM catalog_ratecardversion
-                        WHERE id = CASE WHEN TG_OP = 'INSERT' THEN NEW.version_id ELSE OLD.version_id END FOR SHARE;
-                    IF state <> 'draft' OR (TG_OP = 'UPDATE' AND NEW.version_id <> OLD.version_id) THEN
-                        RAISE EXCEPTION 'rates change only while their version is a draft'
-                            USING ERRCODE = 'restrict_violation';
-                    END IF;
-                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
-                    RETURN NEW;
-                """,
-            ),
+            guards.rates_change_in_drafts_only(),
         ]
 
     def __str__(self) -> str:
