@@ -49,8 +49,8 @@ class Waterfall:
         self.steps.append(WaterfallStep(kind, label, total - self.total, total, source))
         self.total = total
 
-    def list(self, steps: Iterable[Step], source: str) -> None:
-        """One step for each step of the charge's workings."""
+    def listed(self, steps: Iterable[Step], source: str) -> None:
+        """Add the charge's workings, one step for each of theirs."""
         total = self.total
         for step in steps:
             total += step.amount
@@ -73,7 +73,7 @@ class PercentOff:
         return total - total * self.percent / _HUNDRED
 
     def sentence(self, currency: str) -> str:
-        return f"{plain(self.percent)} % off"
+        return f"{plain(self.percent)}% off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ Adjustment = PercentOff | AmountOff | Minimum | Maximum
 def adjust(fall: Waterfall, adjustments: Iterable[Adjustment]) -> None:
     """Lead the waterfall through these adjustments in the documented order.
 
-    Discounts always leave a step; a maximum or minimum only where it bites.
+    Discounts always leave a step; a maximum or minimum only where it bites. Call it inside `exactly()`.
     """
     for adjustment in sorted(adjustments, key=lambda each: each.rank):
         total = adjustment.applied_to(fall.total)

@@ -66,7 +66,7 @@ CRITERIA: dict[str, Callable[[Instrument], Any]] = {
     "prepaid_before_postpaid": lambda each: each.kind == "postpaid",
     "priority": lambda each: each.priority,
     "promotional": lambda each: each.cost_basis != 0,
-    "fewest_products": lambda each: len(each.products) or float("inf"),
+    "fewest_products": lambda each: (not each.products, len(each.products)),
     "earliest_end": lambda each: each.end or _FOR_EVER,
     "earliest_start": lambda each: each.start,
     "oldest": lambda each: each.created_at,
@@ -81,13 +81,15 @@ def draw_down(
     """Pay lines from instruments, in order, never more than a balance or a line.
 
     Lines: earlier period, then higher unit price, then product, then key. The answer does not depend on the
-    order of the arguments. CurrencyMismatch for instruments in two currencies, ValueError for an unknown
-    criterion.
+    order of the arguments. CurrencyMismatch for instruments in two currencies; ValueError for an unknown
+    criterion or a key used twice.
     """
     queue, payers = sorted(lines, key=_line_order), sorted(instruments, key=_instrument_order(order))
     if len({payer.currency for payer in payers}) > 1:
         raise CurrencyMismatch("instruments in different currencies cannot pay the same lines")
     owed = {line.key: line.amount for line in queue}
+    if len(owed) < len(queue) or len({payer.key for payer in payers}) < len(payers):
+        raise ValueError("two lines or two instruments have the same key")
     draws = []
     with exactly():
         for payer in payers:

@@ -30,6 +30,9 @@ class Price:
     list_charge: Charge | None = None
     list_source: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "since", utc(self.since))
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -66,7 +69,7 @@ class Term:
 
     def _check_prices(self) -> None:
         since = [price.since for price in self.prices]
-        if not since or utc(since[0]) > self.start:
+        if not since or since[0] > self.start:
             raise ValueError(f"{self.key}: no price is in force at its start")
         if any(later <= earlier for earlier, later in pairwise(since)):
             raise ValueError(f"{self.key}: prices must follow one another in time")
@@ -79,6 +82,8 @@ class Term:
             raise ValueError(f"{self.key}: needs a meter or a quantity")
         if self.quantity is not None and not (self.quantity.is_finite() and self.quantity >= 0):
             raise ValueError(f"{self.key}: quantity must not be negative")
+        if any(flat) and self.quantity not in (None, ONE):
+            raise ValueError(f"{self.key}: a flat charge has no quantity but 1")
 
     def cycles(self, through: datetime) -> Iterator[tuple[Period, Period]]:
         """Every cycle that fell due by `through`, with the part of it this term covers."""
@@ -178,9 +183,9 @@ def _priced(term: Term, price: Price, quantity: Decimal, after: Decimal) -> Wate
     fall = Waterfall(term.currency)
     steps = price.charge.cost(quantity, after)
     if price.list_charge is None:
-        fall.list(steps, price.source)
+        fall.listed(steps, price.source)
     else:
-        fall.list(price.list_charge.cost(quantity, after), price.list_source or price.source)
+        fall.listed(price.list_charge.cost(quantity, after), price.list_source or price.source)
         fall.to(amount(steps), "override", price.charge.sentence(term.currency), price.source)
     return fall
 
@@ -195,4 +200,4 @@ def _line(term: Term, period: Period, price: Price, quantity: Decimal, fall: Wat
 
 
 def _share_text(share: Fraction) -> str:
-    return f"{share.numerator:,} of {share.denominator:,} of the cycle"
+    return f"{share.numerator}/{share.denominator} of the cycle"

@@ -33,7 +33,7 @@ class Rung(NamedTuple):
 def ladder(tiers: tuple[Tier, ...], per: Decimal) -> tuple[Rung, ...]:
     """The rungs of these tiers; ChargeError, naming the field, unless they rise to an open end."""
     if not isinstance(tiers, tuple) or not 1 <= len(tiers) <= MAX_TIERS:
-        raise ChargeError(f"tiers: must be 1 to {MAX_TIERS:,} tiers")
+        raise ChargeError(f"tiers: must be a tuple of 1 to {MAX_TIERS:,} tiers")
     check(per, "per", positive=True)
     rungs, floor = [], ZERO
     for index, tier in enumerate(tiers):
