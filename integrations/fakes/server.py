@@ -40,8 +40,12 @@ class Reply:
 
 @dataclass
 class Trouble:
-    """What goes wrong next. Each count falls by one per API request; control requests are spared."""
+    """What goes wrong next. Each count falls by one per API request; control requests are spared.
 
+    `spare_next` requests go well before the others begin to count.
+    """
+
+    spare_next: int = 0
     fail_next: int = 0
     fail_status: int = 500
     drop_next: int = 0
@@ -121,8 +125,9 @@ class FakeServer(ABC):
             return self._switches(request) if request.path == "/_fake/trouble" else self.control(request)
         with self.lock:
             self.requests.append(f"{request.method} {request.path}")
-            failing = self.trouble.fail_status if self.trouble.take("fail_next") else 0
-            dropping = not failing and self.trouble.take("drop_next")
+            spared = self.trouble.take("spare_next")
+            failing = self.trouble.fail_status if not spared and self.trouble.take("fail_next") else 0
+            dropping = not spared and not failing and self.trouble.take("drop_next")
         if failing:
             return self.failure(failing)
         reply = self.answer(request)

@@ -5,66 +5,95 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('governance', '0001_initial'),
+        ("governance", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ExternalId',
+            name="ExternalId",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('system', models.CharField(max_length=40)),
-                ('subject_type', models.CharField(max_length=80)),
-                ('subject_id', models.CharField(max_length=80)),
-                ('external_id', models.CharField(max_length=120)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("system", models.CharField(max_length=40)),
+                ("subject_type", models.CharField(max_length=80)),
+                ("subject_id", models.CharField(max_length=80)),
+                ("external_id", models.CharField(max_length=120)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('system', 'subject_type', 'subject_id'), name='one_id_per_system'), models.UniqueConstraint(fields=('system', 'subject_type', 'external_id'), name='one_record_per_outside_id')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("system", "subject_type", "subject_id"), name="one_id_per_system"),
+                    models.UniqueConstraint(
+                        fields=("system", "subject_type", "external_id"), name="one_record_per_outside_id"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='InboundMessage',
+            name="InboundMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sender', models.CharField(max_length=40)),
-                ('message_id', models.CharField(max_length=120)),
-                ('type', models.CharField(max_length=80)),
-                ('body', models.JSONField()),
-                ('times_received', models.PositiveIntegerField(default=1)),
-                ('status', models.CharField(choices=[('new', 'New'), ('applied', 'Applied'), ('ignored', 'Ignored'), ('failed', 'Failed')], default='new', max_length=10)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('received_at', models.DateTimeField()),
-                ('applied_at', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sender", models.CharField(max_length=40)),
+                ("message_id", models.CharField(max_length=120)),
+                ("type", models.CharField(max_length=80)),
+                ("body", models.JSONField()),
+                ("times_received", models.PositiveIntegerField(default=1)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("new", "New"), ("applied", "Applied"), ("ignored", "Ignored"), ("failed", "Failed")],
+                        default="new",
+                        max_length=10,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("received_at", models.DateTimeField()),
+                ("applied_at", models.DateTimeField(blank=True, null=True)),
+                ("error", models.TextField(blank=True)),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(models.F('id'), condition=models.Q(('status', 'new')), name='message_to_apply')],
-                'constraints': [models.UniqueConstraint(fields=('sender', 'message_id'), name='a_message_is_kept_once')],
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(models.F("id"), condition=models.Q(("status", "new")), name="message_to_apply")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("sender", "message_id"), name="a_message_is_kept_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('route', models.CharField(max_length=60)),
-                ('status', models.CharField(choices=[('due', 'Due'), ('done', 'Done'), ('failed', 'Failed, gave up')], default='due', max_length=10)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('next_at', models.DateTimeField()),
-                ('done_at', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
-                ('change', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='governance.change')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("route", models.CharField(max_length=60)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("due", "Due"), ("done", "Done"), ("failed", "Failed, gave up")],
+                        default="due",
+                        max_length=10,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("next_at", models.DateTimeField()),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+                ("error", models.TextField(blank=True)),
+                (
+                    "change",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="deliveries", to="governance.change"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'deliveries',
-                'ordering': ['-id'],
-                'permissions': [('retry_delivery', 'Can retry failed deliveries')],
-                'indexes': [models.Index(models.F('next_at'), condition=models.Q(('status', 'due')), name='delivery_due')],
-                'constraints': [models.UniqueConstraint(fields=('change', 'route'), name='one_delivery_per_listener')],
+                "verbose_name_plural": "deliveries",
+                "ordering": ["-id"],
+                "permissions": [("retry_delivery", "Can retry failed deliveries")],
+                "indexes": [
+                    models.Index(models.F("next_at"), condition=models.Q(("status", "due")), name="delivery_due")
+                ],
+                "constraints": [models.UniqueConstraint(fields=("change", "route"), name="one_delivery_per_listener")],
             },
         ),
     ]
