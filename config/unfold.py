@@ -66,7 +66,8 @@ GROUPS: list[tuple[str, list[Item]]] = [
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The sidebar for this person: what they may not look at and empty groups are left out."""
-    groups = [{"title": None, "items": [{"title": "Home", "icon": "home", "link": reverse_lazy("admin:index")}]}]
+    home = {"title": "Home", "icon": "home", "link": reverse_lazy("admin:index")}
+    groups: list[dict[str, Any]] = [{"title": None, "items": [home]}]
     for title, items in GROUPS:
         shown = [entry for item in items if (entry := _entry(request, item))]
         if shown:

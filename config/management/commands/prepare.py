@@ -1,5 +1,6 @@
 """After a new version is in place and before it starts: the database as this version wants it."""
 
+from io import StringIO
 from typing import Any
 
 from django.core.management import call_command, get_commands
@@ -11,6 +12,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
-        call_command("install_broker")
+        call_command("install_broker", stdout=StringIO())
         if "install" in get_commands():
-            call_command("install", verbosity=0)
+            call_command("install", stdout=StringIO())
