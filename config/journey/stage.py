@@ -3,6 +3,7 @@
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,14 +14,13 @@ from typing import Any
 import requests
 from django.conf import settings
 from django.core import mail
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler, get_internal_wsgi_application
 from django.db import connection, connections
-from django.test.testcases import LiveServerThread
 from django.test.utils import override_settings
+from integrations.fakes.salesforce import FakeSalesforce
 
-from config.handlers import static_files
 from governance.clock import clock_set_to
 from integrations import inbox, outbox
-from integrations.fakes.salesforce import FakeSalesforce
 from integrations.fakes.stripe import FakeStripe
 
 WEBHOOK_SECRET = "whsec_journey"  # noqa: S105 - of the fake service on this machine
@@ -83,10 +83,7 @@ def stage() -> Iterator[Stage]:
         files = Path(tempfile.mkdtemp(prefix="quoin-journey-"))
         stack.callback(shutil.rmtree, files, ignore_errors=True)
         stack.enter_context(_database())
-        server = LiveServerThread("127.0.0.1", static_files, connections_override={}, port=0)
-        server.daemon = True
-        stack.enter_context(_serving(server))
-        url = f"http://127.0.0.1:{server.port}"
+        url = stack.enter_context(_serving())
         stripe = FakeStripe(STRIPE_KEY, f"{url}/hooks/stripe", WEBHOOK_SECRET, duplicates=2)
         stripe_url = stripe.start()
         stack.callback(stripe.stop)
@@ -127,12 +124,20 @@ def _database() -> Iterator[None]:
 
 
 @contextmanager
-def _serving(server: LiveServerThread) -> Iterator[None]:
-    server.start()
-    server.is_ready.wait()
-    if server.error:
-        raise server.error
+def _serving() -> Iterator[str]:
+    """Our web server on a free port of this machine, in a thread, so that the test clock is one for all."""
+    server = ThreadedWSGIServer(("127.0.0.1", 0), _QuietHandler)
+    server.set_app(get_internal_wsgi_application())
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
     try:
-        yield
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        server.terminate()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        """Nothing: the journey shows its own progress."""

@@ -1,0 +1,231 @@
+"""Every invariant of the product, as one query each that returns what breaks it; `manage.py verify_books` runs them.
+
+PostgreSQL's constraints and triggers already refuse most of these; the queries say it again from outside, so that a
+missing trigger, a restored backup or a hand at the console cannot hide.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.db import connection
+
+from governance.entities import Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A sentence that is always true, and SQL that returns one row (a text) for each exception."""
+
+    says: str
+    exceptions: str
+
+
+INVARIANTS = [
+    # ---- invoices
+    Invariant(
+        "An invoice's lines add up to its subtotal, tax and drawdown, and these to its total.",
+        """
+        SELECT coalesce(i.number, i.id::text) FROM invoicing_invoice i
+        LEFT JOIN invoicing_invoiceline l ON l.invoice_id = i.id
+        WHERE i.status <> 'discarded' GROUP BY i.id
+        HAVING coalesce(sum(l.amount) FILTER (WHERE l.kind <> 'drawdown'), 0) <> i.subtotal
+            OR coalesce(sum(l.tax), 0) <> i.tax
+            OR coalesce(sum(l.amount) FILTER (WHERE l.kind = 'drawdown'), 0) <> i.drawn
+            OR i.subtotal + i.tax + i.drawn <> i.total
+        """,
+    ),
+    Invariant(
+        "Each line's waterfall ends at the line's amount.",
+        """
+        SELECT l.id::text FROM invoicing_invoiceline l WHERE jsonb_array_length(l.waterfall) > 0
+            AND (SELECT sum((step->>'amount')::numeric) FROM jsonb_array_elements(l.waterfall) step) <> l.amount
+        """,
+    ),
+    Invariant(
+        "Invoice numbers of a series have no gap and end at the series' last number.",
+        """
+        SELECT s.prefix || ' of ' || s.legal_entity_id FROM invoicing_invoiceseries s LEFT JOIN (
+            SELECT series_id, sequence FROM invoicing_invoice WHERE sequence IS NOT NULL
+            UNION ALL SELECT series_id, sequence FROM invoicing_creditnote
+        ) n ON n.series_id = s.id GROUP BY s.id
+        HAVING count(n.sequence) <> s.last_number OR coalesce(max(n.sequence), 0) <> s.last_number
+            OR count(DISTINCT n.sequence) <> count(n.sequence)
+        """,
+    ),
+    Invariant(
+        "Invoice numbers rise with the time of issue.",
+        """
+        SELECT later.number FROM invoicing_invoice later JOIN invoicing_invoice earlier
+            ON earlier.series_id = later.series_id AND earlier.sequence = later.sequence - 1
+        WHERE later.issued_at < earlier.issued_at
+        """,
+    ),
+    Invariant(
+        "No agreed line was billed for two periods that overlap without being the same.",
+        """
+        SELECT DISTINCT a.term || ' ' || a.period_start FROM invoicing_invoiceline a
+        JOIN invoicing_invoice ia ON ia.id = a.invoice_id AND ia.status IN ('finalized', 'paid')
+        JOIN invoicing_invoiceline b ON b.term = a.term AND b.kind = a.kind AND a.kind = 'charge'
+            AND a.period_start < b.period_end AND b.period_start < a.period_end
+            AND (a.period_start, a.period_end) <> (b.period_start, b.period_end)
+        JOIN invoicing_invoice ib ON ib.id = b.invoice_id AND ib.status IN ('finalized', 'paid')
+        """,
+    ),
+    Invariant(
+        "An invoice is paid exactly when its payments reach its total.",
+        """
+        SELECT i.number FROM invoicing_invoice i LEFT JOIN invoicing_payment p ON p.invoice_id = i.id
+        WHERE i.status IN ('finalized', 'paid') GROUP BY i.id
+        HAVING (i.status = 'paid') <> (coalesce(sum(p.amount), 0) >= i.total)
+        """,
+    ),
+    Invariant(
+        "Credit notes never exceed their invoice.",
+        """
+        SELECT i.number FROM invoicing_invoice i JOIN invoicing_creditnote n ON n.invoice_id = i.id
+        GROUP BY i.id HAVING sum(n.amount) > i.total
+        """,
+    ),
+    # ---- commits
+    Invariant(
+        "A commit's balance is the sum of its entries, and never below zero on the way.",
+        """
+        SELECT c.id::text FROM contracts_commit c LEFT JOIN contracts_commitentry e ON e.commit_id = c.id
+        GROUP BY c.id HAVING coalesce(sum(e.amount), 0) <> c.balance OR coalesce(min(e.balance_after), 0) < 0
+        """,
+    ),
+    Invariant(
+        "What an invoice drew from a commit is in the commit's ledger, once, and given back if the invoice is void.",
+        """
+        SELECT l.id::text FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
+        LEFT JOIN contracts_commitentry e ON e.commit_id = l.commit_id AND e.source_id = l.id::text
+        WHERE l.kind = 'drawdown' AND i.status IN ('finalized', 'paid', 'void') GROUP BY l.id, i.status
+        HAVING coalesce(sum(e.amount), 0) <> CASE i.status WHEN 'void' THEN 0 ELSE l.amount END
+        """,
+    ),
+    # ---- ledger
+    Invariant(
+        "Every journal entry balances and has at least two postings.",
+        """
+        SELECT e.id::text FROM ledger_journalentry e LEFT JOIN ledger_posting p ON p.entry_id = e.id
+        GROUP BY e.id HAVING count(p.id) < 2 OR sum(p.debit - p.credit) <> 0
+        """,
+    ),
+    Invariant(
+        "Accounts receivable is what booked invoices are still owed.",
+        """
+        WITH booked AS (SELECT source_type, source_id FROM ledger_journalentry)
+        SELECT 'receivable ' || currency || ': books ' || sum(books) || ', documents ' || sum(documents) FROM (
+            SELECT e.currency, p.debit - p.credit AS books, 0 AS documents
+                FROM ledger_posting p JOIN ledger_journalentry e ON e.id = p.entry_id WHERE p.account_id = '1100'
+            UNION ALL SELECT i.currency, 0, i.total FROM invoicing_invoice i
+                JOIN booked b ON b.source_type = 'invoice' AND b.source_id = i.id::text
+                WHERE NOT EXISTS (
+                    SELECT FROM booked v WHERE v.source_type = 'invoice.void' AND v.source_id = i.id::text)
+            UNION ALL SELECT p.currency, 0, -p.amount FROM invoicing_payment p
+                JOIN booked b ON b.source_type = 'payment' AND b.source_id = p.id::text
+            UNION ALL SELECT n.currency, 0, -n.amount FROM invoicing_creditnote n
+                JOIN booked b ON b.source_type = 'credit_note' AND b.source_id = n.id::text
+        ) sides GROUP BY currency HAVING sum(books) <> sum(documents)
+        """,
+    ),
+    Invariant(
+        "What was finalized and paid is booked once its delivery is done.",
+        """
+        SELECT d.route || ' ' || c.subject_id FROM integrations_delivery d
+        JOIN governance_change c ON c.id = d.change_id
+        WHERE d.status = 'done' AND d.route = 'ledger.invoice' AND NOT EXISTS (
+            SELECT FROM ledger_journalentry e WHERE e.source_type = 'invoice' AND e.source_id = c.subject_id)
+            AND EXISTS (SELECT FROM invoicing_invoice i WHERE i.id::text = c.subject_id AND i.total <> 0)
+        """,
+    ),
+    # ---- usage
+    Invariant(
+        "No event is counted twice.",
+        """
+        SELECT source || '/' || event_id FROM metering_usageevent GROUP BY source, event_id HAVING count(*) > 1
+        """,
+    ),
+    # ---- approvals
+    Invariant(
+        "Nobody decided their own request or one whose subject they had edited before.",
+        """
+        SELECT r.id::text FROM governance_approvalrequest r WHERE r.decided_by_id = r.requested_by_id
+            OR r.status IN ('approved', 'rejected') AND EXISTS (
+                SELECT FROM governance_change c WHERE c.subject_type = r.subject_type AND c.subject_id = r.subject_id
+                    AND c.by_id = r.decided_by_id AND c.at <= r.decided_at AND c.name NOT LIKE 'approval.%'
+                    AND c.name NOT IN ('quote.approved'))
+        """,
+    ),
+    Invariant(
+        "No offer was sent or accepted while an approval was open or refused.",
+        """
+        SELECT v.id::text FROM quoting_quoteversion v JOIN governance_approvalrequest r
+            ON r.subject_type = 'quoting.quoteversion' AND r.subject_id = v.id::text
+        WHERE v.status IN ('sent', 'accepted') AND r.status IN ('pending', 'rejected')
+        """,
+    ),
+    Invariant(
+        "No price was published while an approval was open or refused.",
+        """
+        SELECT v.id::text FROM catalog_ratecardversion v JOIN governance_approvalrequest r
+            ON r.subject_type = 'catalog.ratecardversion' AND r.subject_id = v.id::text
+        WHERE v.status = 'published' AND r.status IN ('pending', 'rejected')
+        """,
+    ),
+    Invariant(
+        "An accepted offer has its contract, signed by the name that was typed.",
+        """
+        SELECT v.id::text FROM quoting_quoteversion v LEFT JOIN contracts_contract c ON c.id = v.contract_id
+        WHERE v.status = 'accepted' AND (c.id IS NULL OR c.signed_by <> v.decided_by)
+        """,
+    ),
+    # ---- the trail
+    Invariant(
+        "Every change says who and why.",
+        "SELECT id::text FROM governance_change WHERE trim(because) = '' OR trim(by_name) = ''",
+    ),
+    Invariant(
+        "Every relayed change was relayed after it was recorded, and nothing is stuck for an hour.",
+        """
+        SELECT id::text FROM governance_change
+        WHERE relayed_at IS NULL AND recorded_at < now() - interval '1 hour'
+        """,
+    ),
+    # ---- the outside
+    Invariant(
+        "One record of ours has at most one counterpart in another system.",
+        """
+        SELECT system || ' ' || external_id FROM integrations_externalid
+        GROUP BY system, subject_type, external_id HAVING count(*) > 1
+        """,
+    ),
+]
+
+
+def breaches() -> Iterator[tuple[Invariant, list[str]]]:
+    """Each invariant with its exceptions (at most 20 of them)."""
+    for invariant in [*INVARIANTS, *_histories()]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM ({invariant.exceptions}) exceptions LIMIT 20")  # noqa: S608 - our own text
+            yield invariant, [str(row[0]) for row in cursor.fetchall()]
+
+
+def _histories() -> Iterator[Invariant]:
+    """Every governed row's last history row says what the row says now."""
+    for model in apps.get_models():
+        if not issubclass(model, Entity):
+            continue
+        live, past = model._meta.db_table, model.history.model._meta.db_table  # type: ignore[attr-defined]
+        columns = ", ".join(f"'{field.column}'" for field in model._meta.concrete_fields if field.column != "balance")
+        yield Invariant(
+            f"The history of every {model._meta.verbose_name} ends at what it is now.",
+            f"""
+            SELECT live.id::text FROM {live} live LEFT JOIN LATERAL (
+                SELECT to_jsonb(h) AS was FROM {past} h WHERE h.id = live.id ORDER BY h.history_id DESC LIMIT 1
+            ) last ON true WHERE last.was IS NULL OR EXISTS (
+                SELECT FROM jsonb_each(to_jsonb(live)) now
+                WHERE now.key IN ({columns}) AND last.was->now.key IS DISTINCT FROM now.value)
+            """,  # noqa: S608 - names of our own tables and columns
+        )
