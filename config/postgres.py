@@ -52,6 +52,8 @@ def for_command(arguments: Sequence[str]) -> Iterator[None]:
         yield
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if not (DATABASE_DIR / "PG_VERSION").exists():
+        print(f"  … Creating the embedded PostgreSQL in {DATABASE_DIR}", file=sys.stderr)  # noqa: T201
     with running(DATABASE_DIR) as url:
         os.environ["DATABASE_URL"] = url
         os.environ["QUOIN_DATABASE_IS_EMBEDDED"] = "1"
