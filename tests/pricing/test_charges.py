@@ -83,9 +83,8 @@ def test_a_tiers_flat_fee_is_due_on_entering_it(quantity, expected):
 
 def test_a_flat_fee_is_due_once_over_interim_lines():
     charge = Graduated(WITH_FEES)
-    assert [cost(charge, "600"), cost(charge, "400", "600"), cost(charge, "1", "1000"), cost(charge, "1", "1001")] == [
-        D("80"), D("40"), D("15.08"), D("0.08"),
-    ]  # fmt: skip
+    lines = [("600", "0"), ("400", "600"), ("1", "1000"), ("1", "1001")]
+    assert [cost(charge, *line) for line in lines] == [D("80"), D("40"), D("15.08"), D("0.08")]
 
 
 def test_the_journeys_charges():

@@ -87,7 +87,8 @@ def test_currencies_do_not_mix():
 
 
 def test_money_is_ordered_in_its_currency():
-    assert usd("1") < usd("2") <= usd("2") and usd("3") > usd("2") >= usd("2")
+    assert usd("1") < usd("2") <= usd("2")
+    assert usd("3") > usd("2") >= usd("2")
 
 
 @pytest.mark.parametrize("amount", [D("NaN"), D("Infinity"), 1.5, 1, "1"])

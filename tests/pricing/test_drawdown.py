@@ -1,0 +1,184 @@
+"""Drawdown: the documented order, never more than there is, whatever order the arguments come in."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pricing.drawdown import DEFAULT_ORDER, Draw, Drawable, Instrument, draw_down
+from pricing.money import CurrencyMismatch, exactly
+from pricing.periods import Period
+
+D = Decimal
+
+
+def at(month: int, day: int = 1) -> datetime:
+    return datetime(2026, month, day, tzinfo=UTC)
+
+
+JANUARY, FEBRUARY = Period(at(1), at(2)), Period(at(2), at(3))
+
+
+def instrument(key: str, balance: str = "10", kind: str = "prepaid", **fields) -> Instrument:
+    defaults = {"currency": "USD", "start": at(1), "end": at(12), "created_at": at(1)}
+    return Instrument(key=key, kind=kind, balance=D(balance), **(defaults | fields))
+
+
+def line(
+    key: str, amount: str, product: str = "A", period: Period = JANUARY, unit_price: str = "1"
+) -> Drawable:
+    return Drawable(key, product, period, D(amount), D(unit_price))
+
+
+def test_type_beats_priority_and_rolled_over_money_goes_first():
+    instruments = [
+        instrument("X", "50000", "postpaid", priority=0),
+        instrument("P1", "20000", priority=10),
+        instrument("C1", "5000", "credit", priority=1, cost_basis=D(0)),
+        instrument("R", "10000", rolled_over=True, products=frozenset({"A"})),
+    ]
+    assert draw_down([line("a", "18000"), line("b", "22000", "B")], instruments) == [
+        Draw("R", "a", D(10000)),
+        Draw("C1", "a", D(5000)),
+        Draw("P1", "a", D(3000)),
+        Draw("P1", "b", D(17000)),
+        Draw("X", "b", D(5000)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"rolled_over": True, "priority": 9}, {"priority": 1}),
+        ({"priority": 1}, {"priority": 2, "cost_basis": D(0)}),
+        ({"kind": "credit", "cost_basis": D(0)}, {"products": frozenset({"A"})}),
+        ({"products": frozenset({"A"})}, {"products": frozenset({"A", "B"}), "end": at(3)}),
+        ({"products": frozenset({"A", "B"})}, {"end": at(3)}),
+        ({"end": at(3)}, {"end": at(4), "start": datetime(2025, 1, 1, tzinfo=UTC)}),
+        ({"end": at(3)}, {"end": None}),
+        ({"start": datetime(2025, 1, 1, tzinfo=UTC)}, {"created_at": datetime(2024, 1, 1, tzinfo=UTC)}),
+        ({"created_at": datetime(2024, 1, 1, tzinfo=UTC)}, {}),
+    ],
+)
+def test_the_order_of_instruments(first, second):
+    one, other = instrument("z", **first), instrument("a", **second)
+    assert [draw.instrument for draw in draw_down([line("l", "20")], [other, one])] == ["z", "a"]
+
+
+def test_a_key_decides_between_equals():
+    assert draw_down([line("l", "5")], [instrument("b"), instrument("a")]) == [Draw("a", "l", D(5))]
+
+
+def test_the_order_of_lines():
+    lines = [
+        line("5", "1", "B"),
+        line("4", "1", "A"),
+        line("3", "1", "A"),
+        line("2", "1", "Z", unit_price="2"),
+        line("1", "1", "Z", FEBRUARY, unit_price="9"),
+    ]
+    assert [draw.line for draw in draw_down(lines, [instrument("p")])] == ["2", "3", "4", "5", "1"]
+
+
+def test_an_instrument_pays_for_its_products_from_its_start_until_its_end():
+    lines = [line("jan", "1"), line("feb", "1", period=FEBRUARY), line("other", "1", "B", FEBRUARY)]
+    only = frozenset({"A"})
+    assert draw_down(lines, [instrument("p", start=at(2), products=only)]) == [Draw("p", "feb", D(1))]
+    assert draw_down(lines, [instrument("p", end=at(2), products=only)]) == [Draw("p", "jan", D(1))]
+
+
+def test_credit_lines_and_empty_balances_are_left_alone():
+    assert (
+        draw_down([line("credit", "-5"), line("nothing", "0"), line("l", "5")], [instrument("p", "0")]) == []
+    )
+    assert draw_down([line("credit", "-5"), line("l", "5")], [instrument("p", "-3")]) == []
+
+
+def test_the_journeys_commit():
+    lines = [line("in", "38.25"), line("out", "34.00", unit_price="10")]
+    assert draw_down(lines, [instrument("commit", "40.00")]) == [
+        Draw("commit", "out", D("34.00")),
+        Draw("commit", "in", D("6.00")),
+    ]
+
+
+def test_another_order_may_be_agreed():
+    instruments = [instrument("late", priority=1), instrument("early", priority=2, end=at(3))]
+    assert draw_down([line("l", "1")], instruments, ["earliest_end", "priority"]) == [
+        Draw("early", "l", D(1))
+    ]
+
+
+def test_what_would_be_ambiguous_is_refused():
+    with pytest.raises(ValueError, match="unknown criterion 'luck'"):
+        draw_down([], [], ["luck"])
+    with pytest.raises(ValueError, match="same key"):
+        draw_down([line("l", "1"), line("l", "2")], [])
+    with pytest.raises(ValueError, match="same key"):
+        draw_down([], [instrument("p"), instrument("p")])
+    with pytest.raises(CurrencyMismatch):
+        draw_down([], [instrument("p"), instrument("q", currency="EUR")])
+
+
+BALANCES = st.decimals(min_value=-5, max_value=500, places=2)
+PRODUCTS = st.sampled_from("ABC")
+INSTRUMENTS = st.lists(
+    st.builds(
+        Instrument,
+        key=st.text("abcdef", min_size=1, max_size=3),
+        kind=st.sampled_from(["prepaid", "credit", "postpaid"]),
+        balance=BALANCES,
+        currency=st.just("USD"),
+        start=st.sampled_from([at(1), at(2)]),
+        end=st.sampled_from([at(2), at(5), None]),
+        created_at=st.just(at(1)),
+        priority=st.integers(1, 3),
+        cost_basis=st.sampled_from([D(0), D(1)]),
+        products=st.frozensets(PRODUCTS),
+        rolled_over=st.booleans(),
+    ),
+    max_size=6,
+    unique_by=lambda each: each.key,
+)
+LINES = st.lists(
+    st.builds(
+        Drawable,
+        key=st.text("xyz", min_size=1, max_size=3),
+        product=PRODUCTS,
+        period=st.sampled_from([JANUARY, FEBRUARY]),
+        amount=BALANCES,
+        unit_price=st.sampled_from([D(1), D(2)]),
+    ),
+    max_size=8,
+    unique_by=lambda each: each.key,
+)
+
+
+@given(LINES, INSTRUMENTS, st.permutations(DEFAULT_ORDER))
+def test_never_more_than_a_balance_or_a_line_and_nothing_left_that_could_pay(lines, instruments, order):
+    draws = draw_down(lines, instruments, order)
+    balance = {each.key: each.balance for each in instruments}
+    owed = {each.key: each.amount for each in lines}
+    with exactly():
+        for draw in draws:
+            assert draw.amount > 0
+            balance[draw.instrument] -= draw.amount
+            owed[draw.line] -= draw.amount
+            assert balance[draw.instrument] >= 0
+            assert owed[draw.line] >= 0
+        assert sum(each.amount for each in draws) <= min(
+            sum(max(each.balance, D(0)) for each in instruments),
+            sum(max(each.amount, D(0)) for each in lines),
+        )
+    for payer in instruments:
+        assert not any(balance[payer.key] > 0 and owed[each.key] > 0 and payer.covers(each) for each in lines)
+
+
+@given(LINES, INSTRUMENTS, st.randoms())
+def test_the_order_of_the_arguments_does_not_matter(lines, instruments, random):
+    expected = draw_down(lines, instruments)
+    random.shuffle(lines)
+    random.shuffle(instruments)
+    assert draw_down(lines, instruments) == expected
