@@ -112,9 +112,9 @@ def rates_change_in_drafts_only() -> pgtrigger.Trigger:
                 RETURN NEW;
             END IF;
             IF TG_OP = 'INSERT' AND state = 'published' AND is_being_written AND EXISTS (
-                SELECT FROM catalog_rate old
-                WHERE old.version_id = source AND old.product_id = NEW.product_id AND old.charge = NEW.charge
-                    AND old.cycle_months = NEW.cycle_months AND old.in_advance = NEW.in_advance
+                SELECT FROM catalog_rate restored
+                WHERE restored.version_id = source AND restored.product_id = NEW.product_id AND restored.charge = NEW.charge
+                    AND restored.cycle_months = NEW.cycle_months AND restored.in_advance = NEW.in_advance
             ) THEN
                 RETURN NEW;
             END IF;

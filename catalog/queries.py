@@ -21,7 +21,7 @@ def version_at(card: RateCard, at: datetime) -> RateCardVersion | None:
 
 def cards_at(at: datetime) -> list[tuple[RateCard, RateCardVersion | None]]:
     """Every rate card with its version in force at `at`, by name; two queries however many cards."""
-    versions = _in_force(RateCardVersion.objects.order_by("card"), at).distinct("card")
+    versions = _in_force(RateCardVersion.objects.all(), at).distinct("card_id")
     in_force = {version.card_id: version for version in versions}
     cards = list(RateCard.objects.all())
     return [(card, in_force.get(card.pk)) for card in cards]
@@ -126,7 +126,7 @@ def uses_of(product: Product) -> QuerySet[Rate]:
 
 def _in_force(versions: QuerySet[RateCardVersion], at: datetime) -> QuerySet[RateCardVersion]:
     published = versions.filter(status=Status.PUBLISHED, effective_from__lte=at).select_related("card")
-    return published.order_by("card", "-effective_from")
+    return published.order_by("card_id", "-effective_from")
 
 
 def _rates(version: RateCardVersion) -> Iterable[Rate]:
