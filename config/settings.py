@@ -221,6 +221,9 @@ SPECTACULAR_SETTINGS = {
     "SECURITY": [{"ApiKey": []}],
 }
 
+# ---------------------------------------------------------------- usage
+USAGE_WINDOW_DAYS = env.int("USAGE_WINDOW_DAYS", default=34)  # what is older when it comes goes to quarantine
+
 # ---------------------------------------------------------------- other people's systems; empty is off
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")
 STRIPE_API_URL = env.str("STRIPE_API_URL", default="https://api.stripe.com")

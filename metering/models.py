@@ -1,9 +1,20 @@
 """Tables of metering: meters, usage events (append-only), quarantine."""
 
+import json
+from decimal import Decimal
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
 from governance.entities import Entity, append_only
+
+
+class ExactDecoder(json.JSONDecoder):
+    """Reads JSON numbers as int or Decimal: what was reported never passes through a float."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**(options | {"parse_float": Decimal}))
 
 
 class Meter(Entity):
@@ -47,7 +58,7 @@ class UsageEvent(models.Model):
     customer_key = models.CharField(max_length=120)
     occurred_at = models.DateTimeField()
     stored_at = models.DateTimeField()
-    properties = models.JSONField(default=dict)
+    properties = models.JSONField(default=dict, decoder=ExactDecoder)
     body_hash = models.BinaryField(max_length=32)
 
     class Meta:
@@ -60,7 +71,10 @@ class UsageEvent(models.Model):
 
 
 class QuarantinedEvent(models.Model):
-    """An event that could not be counted, with the reason; it is kept until somebody replays or dismisses it."""
+    """An event that could not be counted, with the reason; it waits until somebody replays or dismisses it.
+
+    The body stays as it was reported, for ever; only what became of it is added.
+    """
 
     class Reason(models.TextChoices):
         CONFLICT = "conflict", "Same id, other body"
@@ -70,23 +84,31 @@ class QuarantinedEvent(models.Model):
         TOO_LATE = "too_late", "Older than the window for late usage"
         TOO_EARLY = "too_early", "From the future"
 
+    class Resolution(models.TextChoices):
+        COUNTED = "counted", "Counted"
+        DISMISSED = "dismissed", "Dismissed"
+
     source = models.CharField(max_length=120)
     event_id = models.CharField(max_length=200)
-    body = models.JSONField()
+    body = models.JSONField(decoder=ExactDecoder)
     body_hash = models.BinaryField(max_length=32)
     reason = models.CharField(max_length=20, choices=Reason.choices)
     detail = models.TextField()
     received_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
-    resolution = models.CharField(max_length=200, blank=True)
+    resolution = models.CharField(max_length=20, choices=Resolution.choices, blank=True)
 
     class Meta:
         indexes = [models.Index("received_at", name="quarantine_open", condition=Q(resolved_at=None))]
         constraints = [
-            models.UniqueConstraint(
-                "source", "event_id", "body_hash", "reason", name="a_rejected_body_is_kept_once"
-            )
+            models.UniqueConstraint("source", "event_id", "body_hash", "reason", name="a_rejected_body_is_kept_once"),
+            models.CheckConstraint(
+                condition=Q(resolved_at=None, resolution="")
+                | Q(resolved_at__isnull=False, resolution__in=["counted", "dismissed"]),
+                name="a_resolved_event_says_how",
+            ),
         ]
+        triggers = append_only("what was reported never changes", may_change=("resolved_at", "resolution"))
 
     def __str__(self) -> str:
         return f"{self.source}/{self.event_id}: {self.get_reason_display()}"

@@ -1,0 +1,307 @@
+"""The API of usage: report it, ask what became of an event, ask how much was used."""
+
+from decimal import Decimal
+from typing import IO, Any
+
+import msgspec
+from django.http import HttpResponse
+from django.urls import path
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException, PermissionDenied
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from governance import clock
+from governance.doors import SEE_EVERY_CUSTOMER, HasScope, may
+from metering import operations, queries
+from metering.events import MAX_BYTES, MAX_EVENTS, TooLarge, Unreadable, json_of, read
+from metering.models import Meter, QuarantinedEvent, UsageEvent
+from pricing.periods import Period
+
+
+class Malformed(APIException):
+    """400 (413 when too large) that points at events and fields."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+
+    def __init__(self, refusal: Unreadable) -> None:
+        if isinstance(refusal, TooLarge):
+            self.status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+        self.detail = {"detail": refusal.detail}
+        if refusal.problems:
+            self.detail["errors"] = msgspec.to_builtins(refusal.problems)
+
+
+class EventsParser(BaseParser):
+    """Decodes straight into events; never reads more than a request may carry."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
+        try:
+            return read(stream.read(MAX_BYTES + 1))
+        except Unreadable as refusal:
+            raise Malformed(refusal) from None
+
+
+# ---------------------------------------------------------------- what the schema shows
+class EventIn(serializers.Serializer[Any]):
+    """One reported fact. Numbers may be JSON numbers or decimal strings; both are kept exactly."""
+
+    id = serializers.CharField(max_length=200, help_text="Yours. Sending the same id again never counts twice.")
+    type = serializers.CharField(max_length=120, help_text="What happened; meters count by it.")
+    time = serializers.DateTimeField(help_text="When it happened, RFC 3339 with an offset.")
+    customer = serializers.CharField(max_length=120, help_text="The customer's key.")
+    properties = serializers.DictField(required=False, help_text="What meters add up and filter by.")
+    source = serializers.CharField(
+        max_length=120, required=False, help_text="Who reports it; the API key's name unless given."
+    )
+
+
+class VerdictOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    outcome = serializers.ChoiceField(["accepted", "duplicate", "conflict", "quarantined"])
+    reason = serializers.ChoiceField(QuarantinedEvent.Reason.choices, required=False)
+    detail = serializers.CharField(required=False)
+
+
+class VerdictsOut(serializers.Serializer[Any]):
+    accepted = serializers.IntegerField()
+    duplicates = serializers.IntegerField()
+    conflicts = serializers.IntegerField()
+    quarantined = serializers.IntegerField()
+    events = VerdictOut(many=True)
+
+
+class ProblemOut(serializers.Serializer[Any]):
+    index = serializers.IntegerField(help_text="Counted from 0.")
+    field = serializers.CharField()
+    message = serializers.CharField()
+
+
+class RefusalOut(serializers.Serializer[Any]):
+    detail = serializers.CharField()
+    errors = ProblemOut(many=True, required=False)
+
+
+class FoundEventOut(EventIn):
+    outcome = serializers.ChoiceField(["accepted", "quarantined"])
+    reason = serializers.ChoiceField(QuarantinedEvent.Reason.choices, required=False)
+    detail = serializers.CharField(required=False)
+    resolution = serializers.CharField(required=False)
+    received_at = serializers.DateTimeField()
+
+
+class FoundOut(serializers.Serializer[Any]):
+    events = FoundEventOut(many=True)
+
+
+class MeterUsageOut(serializers.Serializer[Any]):
+    meter = serializers.CharField()
+    unit = serializers.CharField()
+    quantity = serializers.CharField(help_text="An exact decimal.")
+
+
+class UsageOut(serializers.Serializer[Any]):
+    customer = serializers.CharField()
+    usage = MeterUsageOut(many=True)
+
+
+class EventQuestion(serializers.Serializer[Any]):
+    id = serializers.CharField(max_length=200)
+    source = serializers.CharField(max_length=120, required=False)
+
+
+class UsageQuestion(serializers.Serializer[Any]):
+    """`from` is a word of Python, hence the fields by name."""
+
+    customer = serializers.CharField(max_length=120)
+    meter = serializers.CharField(max_length=60, required=False)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        instants = {name: serializers.DateTimeField() for name in ("from", "to")}
+        return {**super().get_fields(), **instants}
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if asked["from"] > asked["to"]:
+            raise serializers.ValidationError({"to": ["The period ends before it starts."]})
+        if not queries.known_customers({asked["customer"]}):
+            raise serializers.ValidationError({"customer": [f"No customer has the key {asked['customer']!r}."]})
+        return asked
+
+
+EVENT = {
+    "id": "req-7f3a",
+    "type": "llm.request",
+    "time": "2026-11-24T09:30:00.123Z",
+    "customer": "contoso",
+    "properties": {"input_tokens": 374, "output_tokens": 44, "region": "eu"},
+}
+VERDICTS = {
+    "accepted": 1,
+    "duplicates": 0,
+    "conflicts": 0,
+    "quarantined": 1,
+    "events": [
+        {"id": "req-7f3a", "outcome": "accepted"},
+        {
+            "id": "req-7f3b",
+            "outcome": "quarantined",
+            "reason": "unknown_customer",
+            "detail": "No customer has the key 'contosso'.",
+        },
+    ],
+}
+REFUSAL = {
+    "detail": "1 of 2 events cannot be read; nothing was stored.",
+    "errors": [{"index": 1, "field": "time", "message": "Invalid RFC3339 encoded datetime"}],
+}
+
+
+# ---------------------------------------------------------------- the doors
+class UsageEventsView(APIView):
+    """Facts from outside."""
+
+    permission_classes = [HasScope]
+    parser_classes = [EventsParser]
+    required_permission = ""
+
+    @property
+    def required_scope(self) -> str:
+        return "usage:write" if self.request.method == "POST" else "usage:read"
+
+    @extend_schema(
+        operation_id="report_usage",
+        summary="Report usage",
+        description=(
+            f"One event or an array of up to {MAX_EVENTS:,}, at most {MAX_BYTES // 1024**2} MB. The answer comes after "
+            "the events are stored for good and says what became of each, in order. Send a batch again whenever in "
+            "doubt: an id of a source counts once, for ever. A malformed event refuses the whole request."
+        ),
+        request={"application/json": EventIn(many=True)},
+        responses={200: VerdictsOut, 400: RefusalOut, 413: RefusalOut},
+        examples=[
+            OpenApiExample(
+                "Two events", [EVENT, {**EVENT, "id": "req-7f3b", "customer": "contosso"}], request_only=True
+            ),
+            OpenApiExample("Verdicts", VERDICTS, response_only=True, status_codes=["200"]),
+            OpenApiExample("Unreadable", REFUSAL, response_only=True, status_codes=["400"]),
+        ],
+    )
+    def post(self, request: Request) -> HttpResponse:
+        events = request.data
+        if not isinstance(events, list):  # a request without a body has no stream to parse
+            raise Malformed(Unreadable("The body is empty: send a JSON array of events, or one event."))
+        source = request.system_key.name  # type: ignore[attr-defined]
+        verdicts = operations.ingest(events, source=source, at=clock.now())
+        outcomes = [verdict.outcome for verdict in verdicts]
+        return _json(
+            {
+                "accepted": outcomes.count(operations.ACCEPTED),
+                "duplicates": outcomes.count(operations.DUPLICATE),
+                "conflicts": outcomes.count(operations.CONFLICT),
+                "quarantined": outcomes.count(operations.QUARANTINED),
+                "events": verdicts,
+            }
+        )
+
+    @extend_schema(
+        operation_id="find_usage_event",
+        summary="Find an event",
+        description="What became of an event: counted, in quarantine, or (an empty list) never received.",
+        parameters=[EventQuestion],
+        responses={200: FoundOut},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        question = EventQuestion(data=request.query_params)
+        question.is_valid(raise_exception=True)
+        counted, quarantined = queries.event_by_id(question.validated_data["id"], question.validated_data.get("source"))
+        return _json({"events": [*map(_counted, counted), *map(_quarantined, quarantined)]})
+
+
+class UsageView(APIView):
+    """Usage added up."""
+
+    permission_classes = [HasScope]
+    required_scope = "usage:read"
+    required_permission = "metering.view_usageevent"
+
+    @extend_schema(
+        operation_id="read_usage",
+        summary="Read usage",
+        description="What a customer used in [from, to), by event time, of one meter or of every meter.",
+        parameters=[
+            OpenApiParameter("customer", str, required=True, description="The customer's key."),
+            OpenApiParameter("meter", str, description="A meter's key; every meter unless given."),
+            OpenApiParameter("from", str, required=True, description="RFC 3339 with an offset, included."),
+            OpenApiParameter("to", str, required=True, description="RFC 3339 with an offset, excluded."),
+        ],
+        responses={200: UsageOut, 400: RefusalOut},
+        examples=[
+            OpenApiExample(
+                "A month",
+                {
+                    "customer": "contoso",
+                    "usage": [{"meter": "input-tokens", "unit": "token", "quantity": "20000000"}],
+                },
+                response_only=True,
+            )
+        ],
+    )
+    def get(self, request: Request) -> HttpResponse:
+        if not hasattr(request, "system_key") and not may(request.user, SEE_EVERY_CUSTOMER):
+            raise PermissionDenied
+        question = UsageQuestion(data=request.query_params)
+        question.is_valid(raise_exception=True)
+        asked = question.validated_data
+        meters = Meter.objects.filter(**({"key": asked["meter"]} if "meter" in asked else {}))
+        if "meter" in asked and not meters:
+            raise serializers.ValidationError({"meter": [f"There is no meter {asked['meter']!r}."]})
+        period = Period(asked["from"], asked["to"])
+        used = queries.usage((asked["customer"], meter.key, period) for meter in meters)
+        rows = [
+            {"meter": meter.key, "unit": meter.unit, "quantity": _plain(used[asked["customer"], meter.key, period])}
+            for meter in meters
+        ]
+        return _json({"customer": asked["customer"], "usage": rows})
+
+
+def _json(body: Any) -> HttpResponse:
+    return HttpResponse(json_of(body), content_type="application/json")
+
+
+def _plain(quantity: Decimal) -> str:
+    text = format(quantity, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _counted(event: UsageEvent) -> dict[str, Any]:
+    return {
+        "source": event.source,
+        "id": event.event_id,
+        "type": event.type,
+        "time": event.occurred_at,
+        "customer": event.customer_key,
+        "properties": event.properties,
+        "outcome": operations.ACCEPTED,
+        "received_at": event.stored_at,
+    }
+
+
+def _quarantined(event: QuarantinedEvent) -> dict[str, Any]:
+    return {
+        **event.body,
+        "outcome": operations.QUARANTINED,
+        "reason": event.reason,
+        "detail": event.detail,
+        "resolution": event.resolution,
+        "received_at": event.received_at,
+    }
+
+
+urlpatterns = [
+    path("usage-events", UsageEventsView.as_view(), name="usage-events"),
+    path("usage", UsageView.as_view(), name="usage"),
+]

@@ -1,0 +1,49 @@
+"""Questions about usage."""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from metering.models import Meter, QuarantinedEvent, UsageEvent
+from metering.store import Request, event_store
+from pricing.periods import Period
+
+CustomersSource = Callable[[set[str]], set[str]]
+_customers_source: CustomersSource | None = None
+
+
+def usage(requests: Iterable[tuple[str, str, Period]]) -> dict[tuple[str, str, Period], Decimal]:
+    """How much each (customer key, meter key, period) comes to, exact; 0 where nothing was reported.
+
+    The number of queries does not depend on the number of requests. Periods are half-open by event time.
+    Raises LookupError for a meter that does not exist.
+    """
+    asked = list(requests)
+    meters = Meter.objects.in_bulk({meter for _, meter, _ in asked}, field_name="key")
+    missing = sorted({meter for _, meter, _ in asked} - meters.keys())
+    if missing:
+        raise LookupError(f"there is no meter {missing[0]!r}")
+    return event_store().totals([Request(customer, meters[meter], period) for customer, meter, period in asked])
+
+
+def known_customers(keys: set[str]) -> set[str]:
+    """Those of the keys that belong to a customer."""
+    if _customers_source is None:
+        raise RuntimeError("nobody told metering who the customers are: register_customers_source was not called")
+    return _customers_source(keys) if keys else set()
+
+
+def register_customers_source(source: CustomersSource) -> None:
+    """Say who knows the customers: a function that gives those of some keys that exist.
+
+    Metering stands below contracts and cannot ask by itself; the app that keeps customers registers when it starts.
+    """
+    global _customers_source
+    _customers_source = source
+
+
+def event_by_id(event_id: str, source: str | None = None) -> tuple[list[UsageEvent], list[QuarantinedEvent]]:
+    """What became of an event: counted under this id, and in quarantine. Without a source, of every source."""
+    key = {"event_id": event_id} | ({} if source is None else {"source": source})
+    counted = UsageEvent.objects.filter(**key).order_by("source", "id")[:100]
+    quarantined = QuarantinedEvent.objects.filter(**key).order_by("source", "id")[:100]
+    return list(counted), list(quarantined)

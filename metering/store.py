@@ -1,0 +1,215 @@
+"""The event store: where usage is kept and added up. One seam, so that it can be PostgreSQL or something larger."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import NamedTuple, Protocol
+
+import msgspec
+from django.db import connection, transaction
+from django.db.utils import IntegrityError
+from psycopg.errors import UniqueViolation
+
+from metering.models import Meter
+from pricing.periods import Period
+
+
+class Identity(NamedTuple):
+    """What makes an event the same event, for ever."""
+
+    source: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One event as it is stored; `properties` is JSON, `body_hash` covers everything that was said."""
+
+    identity: Identity
+    type: str
+    customer_key: str
+    occurred_at: datetime
+    stored_at: datetime
+    properties: bytes
+    body_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question: how much of a meter did a customer use in a period."""
+
+    customer_key: str
+    meter: Meter
+    period: Period
+
+    @property
+    def key(self) -> tuple[str, str, Period]:
+        return self.customer_key, self.meter.key, self.period
+
+
+class EventStore(Protocol):
+    """Keeps events for ever, each identity once; answers totals from exactly what it keeps."""
+
+    def append(self, rows: Sequence[Row]) -> dict[Identity, bytes]:
+        """Store the rows whose identity is new; give the others' stored body hash. No identity comes twice.
+
+        Durable when the surrounding transaction commits. Senders of the same rows wait for each other.
+        """
+
+    def hashes(self, identities: Iterable[Identity]) -> dict[Identity, bytes]:
+        """The body hash of those identities that are stored."""
+
+    def totals(self, requests: Sequence[Request]) -> dict[tuple[str, str, Period], Decimal]:
+        """The answer to each request by its key, exact; 0 where nothing was reported."""
+
+
+_COPY = """
+    COPY metering_usageevent
+        (source, event_id, type, customer_key, occurred_at, stored_at, properties, body_hash)
+    FROM STDIN
+"""
+_HASHES = """
+    SELECT event.source, event.event_id, event.body_hash
+    FROM unnest(%s::text[], %s::text[]) AS wanted (source, event_id)
+    JOIN metering_usageevent AS event USING (source, event_id)
+"""
+# A number, or text that is one. The guard and the cast stand in one CASE, which alone fixes their order.
+_VALUE = r"""
+    CASE jsonb_typeof(event.properties -> wanted.property)
+        WHEN 'number' THEN (event.properties -> wanted.property)::numeric
+        WHEN 'string' THEN CASE
+            WHEN event.properties ->> wanted.property ~ '^-?[0-9]{1,30}(\.[0-9]{1,64})?$'
+            THEN (event.properties ->> wanted.property)::numeric
+        END
+    END
+"""
+# Planned as one probe of `usage_by_customer` for each request.
+_TOTALS = """
+    SELECT wanted.number, coalesce(found.total, 0)
+    FROM json_to_recordset(%s) AS wanted (
+        number int, customer text, type text, start_at timestamptz, end_at timestamptz, property text, filters jsonb
+    )
+    LEFT JOIN LATERAL (
+        SELECT {total} AS total
+        FROM metering_usageevent AS event
+        WHERE event.customer_key = wanted.customer AND event.type = wanted.type
+            AND event.occurred_at >= wanted.start_at AND event.occurred_at < wanted.end_at
+            AND NOT EXISTS (
+                SELECT FROM jsonb_each(wanted.filters) AS filter (property, allowed)
+                WHERE (filter.allowed ? (event.properties ->> filter.property)) IS NOT TRUE
+            )
+            {rest}
+    ) AS found ON true
+"""
+_LATEST = f"AND ({_VALUE}) IS NOT NULL ORDER BY event.occurred_at DESC, event.id DESC LIMIT 1"
+_AGGREGATIONS = {
+    Meter.Aggregation.COUNT: ("count(*)::numeric", ""),
+    Meter.Aggregation.SUM: (f"sum({_VALUE})", ""),
+    Meter.Aggregation.MAX: (f"max({_VALUE})", ""),
+    Meter.Aggregation.UNIQUE: ("count(DISTINCT event.properties ->> wanted.property)::numeric", ""),
+    Meter.Aggregation.LATEST: (_VALUE, _LATEST),
+}
+
+
+class PostgresEventStore:
+    """Events in `metering_usageevent`, written by COPY straight into the uniquely indexed table.
+
+    COPY cannot skip what is there. So it is tried at once, and only after a clash, or when the last batch brought
+    resends, is the batch looked up first. Rows go in by identity, so that two senders of the same events wait for
+    each other in one order and never deadlock. Needs READ COMMITTED: after a clash it must see what won.
+    """
+
+    def __init__(self) -> None:
+        self._last_had_resends = False
+
+    def append(self, rows: Sequence[Row]) -> dict[Identity, bytes]:
+        fresh = sorted(rows, key=lambda row: row.identity)
+        there: dict[Identity, bytes] = {}
+        look = self._last_had_resends
+        while True:
+            if look:
+                there |= self.hashes(row.identity for row in fresh)
+                fresh = [row for row in fresh if row.identity not in there]
+            if not fresh or self._copied(fresh):
+                break
+            look = True
+        self._last_had_resends = bool(there)
+        return there
+
+    def hashes(self, identities: Iterable[Identity]) -> dict[Identity, bytes]:
+        wanted = list(identities)
+        if not wanted:
+            return {}
+        sources, event_ids = zip(*wanted, strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute(_HASHES, [list(sources), list(event_ids)])
+            return {Identity(source, event_id): bytes(digest) for source, event_id, digest in cursor.fetchall()}
+
+    def totals(self, requests: Sequence[Request]) -> dict[tuple[str, str, Period], Decimal]:
+        """At most one query for each aggregation in use, however many requests."""
+        answers = {}
+        by_aggregation = sorted(set(requests), key=lambda request: request.meter.aggregation)
+        for aggregation, group in groupby(by_aggregation, key=lambda request: request.meter.aggregation):
+            asked = list(group)
+            total, rest = _AGGREGATIONS[Meter.Aggregation(aggregation)]
+            with connection.cursor() as cursor:
+                cursor.execute(_TOTALS.format(total=total, rest=rest), [_as_json(asked)])
+                answers |= {asked[number].key: quantity for number, quantity in cursor.fetchall()}
+        return answers
+
+    def _copied(self, rows: Sequence[Row]) -> bool:
+        """Store them all, or none when one is there already."""
+        try:
+            with transaction.atomic(), connection.wrap_database_errors:
+                _copy(rows)
+        except IntegrityError as refusal:
+            if not isinstance(refusal.__cause__, UniqueViolation):
+                raise
+            return False
+        return True
+
+
+def _copy(rows: Sequence[Row]) -> None:
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for row in rows:
+            source, event_id = row.identity
+            properties = row.properties.decode()
+            copy.write_row(
+                (
+                    source,
+                    event_id,
+                    row.type,
+                    row.customer_key,
+                    row.occurred_at,
+                    row.stored_at,
+                    properties,
+                    row.body_hash,
+                )
+            )
+
+
+def event_store() -> EventStore:
+    """The store this installation keeps its usage in."""
+    return _store
+
+
+def _as_json(requests: Sequence[Request]) -> str:
+    return msgspec.json.encode(
+        [
+            {
+                "number": number,
+                "customer": request.customer_key,
+                "type": request.meter.event_type,
+                "start_at": request.period.start,
+                "end_at": request.period.end,
+                "property": request.meter.property,
+                "filters": request.meter.filters,
+            }
+            for number, request in enumerate(requests)
+        ]
+    ).decode()
+
+
+_store = PostgresEventStore()
