@@ -1,6 +1,5 @@
 """`make run`: everything up, in one terminal, until Ctrl-C."""
 
-import json
 import os
 import sys
 import threading
@@ -16,7 +15,7 @@ from django.db import OperationalError, connection
 from rich.console import Console
 from rich.table import Table
 
-from config import postgres
+from config.cast import CAST, PASSWORD
 from config.supervisor import (
     CannotRun,
     Processes,
@@ -46,7 +45,8 @@ class Command(BaseCommand):
 
     def run(self, processes: Processes) -> None:
         processes.stop_left_behind()
-        check_port(settings.HOST, settings.PORT)
+        for port in ports():
+            check_port(settings.HOST, port)
         self.prepare()
         with asked_to_stop() as stop:
             try:
@@ -65,7 +65,6 @@ class Command(BaseCommand):
         with self.step("Bringing the tables up to date"):
             call_command("prepare")
         if settings.DEMO and "demo" in get_commands():
-            self.console.print("  [dim]…[/] Loading the demo company, the first time only")
             call_command("demo")
 
     def start(self, processes: Processes, stop: threading.Event) -> None:
@@ -73,23 +72,19 @@ class Command(BaseCommand):
             environment = outside_services()
             if environment and "fakes" in get_commands():
                 processes.start("fakes", ["manage.py", "fakes"], environment)
-            bind = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
-            processes.start("web", [*WEB, *web_options(bind)], environment)
+            processes.start("web", [*WEB, *web_options()], environment)
             processes.start("worker", WORKER, environment)
             processes.start("scheduler", SCHEDULER, environment)
-            wait_until_it_answers(f"http://localhost:{settings.PORT}/health", processes, stop)
+            wait_until_it_answers(f"http://{own_address()}/health", processes, stop)
         if not stop.is_set():
             self.welcome()
 
     def welcome(self) -> None:
         self.console.print(f"\n  [bold]Quoin is at {settings.PUBLIC_URL}[/]\n")
-        sign_ins = settings.VAR_DIR / "sign-ins.json"
-        if settings.DEMO and sign_ins.exists():
-            table = Table("Role", "Sign in as", "Password", box=None, padding=(0, 3, 0, 2), header_style="dim")
-            for each in json.loads(sign_ins.read_text()):
-                table.add_row(each["role"], each["username"], each["password"])
-            self.console.print(table)
-        self.console.print(FIRST_LOOK.format(url=settings.PUBLIC_URL, logs=settings.VAR_DIR / "log"))
+        if settings.DEMO:
+            self.console.print(sign_ins())
+        self.console.print("\n  Look first at\n", places(), sep="")
+        self.console.print("\n  [bold]Ctrl-C stops everything.[/] What you did is kept for the next start.\n")
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
@@ -100,14 +95,23 @@ class Command(BaseCommand):
         self.console.print(f"  [green]✓[/] {title} [dim]{time.monotonic() - began:.1f} s[/]")
 
 
-FIRST_LOOK = """
-  Look first at
-    {url}/admin/     the home page: what waits for you, what was billed, what is expected
-    {url}/api/docs/  the API, to read and to try
-    {logs}  what the processes say
+def places() -> Table:
+    """Where to look first, and why."""
+    table = Table(box=None, show_header=False, padding=(0, 3, 0, 2))
+    table.add_row(f"{settings.PUBLIC_URL}/admin/", "what waits for you, what was billed, what is expected")
+    table.add_row(f"{settings.PUBLIC_URL}/api/docs/", "the API, to read and to try")
+    if mails := getattr(settings, "EMAIL_FILE_PATH", None):
+        table.add_row(str(mails), "the e-mails that customers got, with links to their pages")
+    table.add_row(str(settings.VAR_DIR / "log"), "what the processes say")
+    return table
 
-  [bold]Ctrl-C stops everything.[/] What you did is kept for the next start.
-"""
+
+def sign_ins() -> Table:
+    """The people of the demo company, one for each role."""
+    table = Table("Sign in as", "Password", "Role", "Looks first at", box=None, padding=(0, 3, 0, 2))
+    for person in CAST:
+        table.add_row(person.username, PASSWORD, person.role, person.looks_at)
+    return table
 
 
 def check_database() -> None:
@@ -122,9 +126,16 @@ def check_database() -> None:
         ) from problem
 
 
-def web_options(host: str) -> list[str]:
+def own_address() -> str:
+    """Where this machine reaches the web process, which may listen on every address."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)  # noqa: S104
+    return f"[{host}]:{settings.PORT}" if ":" in host else f"{host}:{settings.PORT}"
+
+
+def web_options() -> list[str]:
+    bind = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
     return [
-        f"--bind={host}:{settings.PORT}",
+        f"--bind={bind}:{settings.PORT}",
         f"--workers={settings.WEB_WORKERS}",
         f"--threads={settings.WEB_THREADS}",
         "--log-level=warning",
@@ -132,19 +143,24 @@ def web_options(host: str) -> list[str]:
     ]
 
 
+def ports() -> list[int]:
+    """The web's, and after it those of our stand-ins for Stripe and Salesforce, where they are wanted."""
+    return [settings.PORT + offset for offset in range(3 if outside_services() else 1)]
+
+
 def outside_services() -> dict[str, str]:
     """The settings by which everything speaks to our own stand-ins for Stripe and Salesforce.
 
-    Empty when somebody has set a real one, or works on a database of their own.
+    Empty when somebody has set a real one, and without the demo company.
     """
-    if settings.STRIPE_API_KEY or settings.SALESFORCE_ACCESS_TOKEN or not postgres.is_embedded():
+    if settings.STRIPE_API_KEY or settings.SALESFORCE_ACCESS_TOKEN or not settings.DEMO:
         return {}
     return {
         "STRIPE_API_KEY": "sk_test_demo",
-        "STRIPE_API_URL": f"http://localhost:{settings.PORT + 1}",
+        "STRIPE_API_URL": f"http://127.0.0.1:{settings.PORT + 1}",
         "STRIPE_WEBHOOK_SECRET": "whsec_demo",
-        "SALESFORCE_INSTANCE_URL": f"https://localhost:{settings.PORT + 2}",
+        "SALESFORCE_INSTANCE_URL": f"https://127.0.0.1:{settings.PORT + 2}",
         "SALESFORCE_ACCESS_TOKEN": "demo",
-        "SALESFORCE_CA_BUNDLE": str(settings.VAR_DIR / "fakes" / "ca.pem"),
+        "SALESFORCE_CA_BUNDLE": str(settings.VAR_DIR / "fakes" / "salesforce-ca.pem"),
         "PUBLIC_URL": os.environ.get("PUBLIC_URL") or settings.PUBLIC_URL,
     }
