@@ -92,6 +92,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Quoin",
     "SITE_SUBHEADER": "From price to cash",
     "SITE_SYMBOL": "foundation",
+    "DASHBOARD_CALLBACK": "config.home.dashboard",
     "SHOW_HISTORY": True,
     "STYLES": [lambda request: static("quoin/admin.css")],
     "SHOW_VIEW_ON_SITE": False,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from django.db.models import Sum
-from quoting.queries import priced
 
 from config.journey.story import Story, invoices
 from contracts.models import Commit
@@ -21,6 +20,7 @@ from pricing.money import Money, plain
 from pricing.periods import Period, local_days
 from quoting import documents as quote_documents
 from quoting.models import QuoteVersion
+from quoting.queries import priced
 
 
 def write(story: Story, out: Path) -> dict[str, Any]:

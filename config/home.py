@@ -1,0 +1,124 @@
+"""The admin's first page: what was billed and is expected, and what waits for this person."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from babel.numbers import format_currency
+from django.db.models import Count
+from django.http import HttpRequest
+from django.urls import reverse
+
+from contracts.models import Contract
+from governance import clock
+from governance.doors import may, visible
+from insights import attention
+from insights.revenue import MonthOfRevenue, revenue_by_month
+from integrations.models import Delivery
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Adds to the admin index what its template shows; every figure comes with the list behind it."""
+    user, at = request.user, clock.now()
+    currency = _main_currency(user)
+    sees_money = may(user, "invoicing.view_invoice")
+    months = revenue_by_month(user, today=at.date(), currency=currency) if sees_money else []
+    return {
+        **context,
+        "currency": currency,
+        "chart": json.dumps(_chart(months)) if months else "",
+        "chart_options": json.dumps(CHART_OPTIONS),
+        "chart_table": months,
+        "figures": [figure for figure in _figures(user, at, currency, months) if figure is not None],
+        "approvals": attention.approvals_for(user),
+        "offers": attention.offers_of(user) if may(user, "quoting.view_quote") else [],
+        "commits": attention.commits_at_risk(user, at) if may(user, "contracts.view_commit") else [],
+        "now": at,
+    }
+
+
+def _figures(user: Any, at: Any, currency: str, months: list[MonthOfRevenue]) -> list[dict[str, Any] | None]:
+    """The row of cards: title, figure, a word below it, and where it leads."""
+    cards: list[dict[str, Any] | None] = []
+    if months:
+        this_month, last_month = at.date().replace(day=1), None
+        before = [month for month in months if month.first_day < this_month]
+        last_month = before[-1]
+        cards.append(
+            _card(
+                "Billed for last month",
+                last_month.billed,
+                currency,
+                f"{_name(last_month.first_day)}",
+                "invoicing_invoice",
+            )
+        )
+        owed = attention.open_invoices(user, currency, at)
+        word = f"{owed['count']} open, {owed['overdue']} overdue"
+        cards.append(
+            _card("Receivable", owed["amount"], currency, word, "invoicing_invoice", "?status__exact=finalized")
+        )
+    if may(user, "metering.view_quarantinedevent"):
+        cards.append(
+            _count(
+                "Quarantined events", attention.quarantined(), "metering_quarantinedevent", "?resolved_at__isnull=True"
+            )
+        )
+    if may(user, "integrations.view_delivery"):
+        failed = Delivery.objects.filter(status=Delivery.Status.FAILED).aggregate(n=Count("pk"))["n"]
+        cards.append(_count("Failed deliveries", failed, "integrations_delivery", "?status__exact=failed"))
+    if may(user, "invoicing.bill_contracts"):
+        cards.append(_count("Contracts not billed", attention.failed_billing(), "invoicing_billingrun"))
+    return cards
+
+
+def _card(title: str, amount: Decimal, currency: str, word: str, page: str, query: str = "") -> dict[str, Any]:
+    text = format_currency(amount, currency, locale="en_US")
+    return {"title": title, "figure": text, "word": word, "link": reverse(f"admin:{page}_changelist") + query}
+
+
+def _count(title: str, count: int, page: str, query: str = "") -> dict[str, Any]:
+    word = "all clear" if count == 0 else "need a look"
+    link = reverse(f"admin:{page}_changelist") + query
+    return {"title": title, "figure": f"{count:,}", "word": word, "link": link, "is_bad": count > 0}
+
+
+def _chart(months: list[MonthOfRevenue]) -> dict[str, Any]:
+    return {
+        "labels": [_name(month.first_day) for month in months],
+        "datasets": [
+            {
+                "label": "Billed",
+                "data": [str(month.billed) for month in months],
+                "backgroundColor": "var(--color-primary-600)",
+                "barPercentage": 0.7,
+                "order": 2,
+            },
+            {
+                "label": "Expected when sold",
+                "type": "line",
+                "data": [str(month.expected) for month in months],
+                "borderColor": "var(--color-primary-300)",
+                "order": 1,
+            },
+        ],
+    }
+
+
+CHART_OPTIONS = {
+    "responsive": True,
+    "maintainAspectRatio": False,
+    "plugins": {"legend": {"display": True, "position": "top", "align": "end"}},
+    "scales": {"y": {"beginAtZero": True}},
+}
+
+
+def _main_currency(user: Any) -> str:
+    """The currency most of the contracts this person sees are in."""
+    most = visible(Contract.objects.all(), user).values_list("currency").annotate(n=Count("pk")).order_by("-n").first()
+    return most[0] if most else "USD"
+
+
+def _name(day: date) -> str:
+    return f"{day:%b %Y}"

@@ -1,0 +1,106 @@
+"""What wants somebody's attention today: approvals, offers, commits at risk, quarantined events, open invoices."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, QuerySet, Sum
+
+from contracts.models import Commit
+from governance.approvals import may_decide
+from governance.doors import may, visible
+from governance.models import ApprovalRequest
+from invoicing.models import BillingOutcome, Invoice
+from metering.models import QuarantinedEvent
+from quoting.models import QuoteVersion
+
+SHOWN = 6
+AT_RISK_OVER = Decimal("0.25")  # this much ahead of or behind an even pace
+
+
+@dataclass(frozen=True, slots=True)
+class CommitPace:
+    """How a commit is used compared with an even pace over its term; shares are from 0 to 1."""
+
+    commit: Commit
+    used: Decimal
+    elapsed: Decimal
+
+    @property
+    def used_percent(self) -> int:
+        return int(self.used * 100)
+
+    @property
+    def elapsed_percent(self) -> int:
+        return int(self.elapsed * 100)
+
+    @property
+    def verdict(self) -> str:
+        if self.used >= 1:
+            return "used up"
+        if self.used - self.elapsed > AT_RISK_OVER:
+            return "runs out early"
+        return "may expire unused"
+
+
+def approvals_for(user: Any) -> list[ApprovalRequest]:
+    """Requests this person could decide now, oldest first."""
+    if not may(user, "governance.change_approvalrequest"):
+        return []
+    roles = user.groups.values_list("name", flat=True)
+    waiting = (
+        ApprovalRequest.objects.filter(status=ApprovalRequest.Status.PENDING, policy__role__in=roles)
+        .select_related("policy", "requested_by")
+        .order_by("requested_at")[:50]
+    )
+    return [request for request in waiting if may_decide(request, user)][:SHOWN]
+
+
+def offers_of(user: Any) -> QuerySet[QuoteVersion]:
+    """The person's own live offers, with what each waits for in its status."""
+    live = [
+        QuoteVersion.Status.DRAFT,
+        QuoteVersion.Status.IN_REVIEW,
+        QuoteVersion.Status.APPROVED,
+        QuoteVersion.Status.SENT,
+    ]
+    own = visible(QuoteVersion.objects.filter(status__in=live, quote__owner=user), user)
+    return own.select_related("quote__customer").order_by("valid_until")[:SHOWN]
+
+
+def commits_at_risk(user: Any, at: datetime) -> list[CommitPace]:
+    """Running commits far from an even pace: the customer will run out early, or pay for what is never used."""
+    running = visible(Commit.objects.filter(start_at__lte=at, end_at__gt=at), user).select_related("contract__customer")
+    paces = [_pace(commit, at) for commit in running.order_by("end_at")]
+    return sorted(
+        (pace for pace in paces if abs(pace.used - pace.elapsed) > AT_RISK_OVER),
+        key=lambda pace: abs(pace.used - pace.elapsed),
+        reverse=True,
+    )[:SHOWN]
+
+
+def open_invoices(user: Any, currency: str, at: datetime) -> dict[str, Any]:
+    """How many invoices wait for payment, their sum, and how many of them are overdue."""
+    invoices = visible(Invoice.objects.filter(status=Invoice.Status.FINALIZED, currency=currency), user)
+    return {
+        **invoices.aggregate(count=Count("pk"), amount=Sum("total", default=Decimal(0))),
+        "overdue": invoices.filter(due_on__lt=at.date()).count(),
+    }
+
+
+def quarantined() -> int:
+    """Events that could not be counted and that nobody has replayed or dismissed yet."""
+    return QuarantinedEvent.objects.filter(resolved_at=None).count()
+
+
+def failed_billing() -> int:
+    """Contracts whose latest billing run failed."""
+    latest = BillingOutcome.objects.order_by("contract_id", "-run_id").distinct("contract_id")
+    return BillingOutcome.objects.filter(pk__in=latest.values("pk"), result=BillingOutcome.Result.FAILED).count()
+
+
+def _pace(commit: Commit, at: datetime) -> CommitPace:
+    used = 1 - commit.balance / commit.access_amount
+    whole, gone = commit.end_at - commit.start_at, at - commit.start_at
+    return CommitPace(commit, used, Decimal(int(gone.total_seconds())) / Decimal(int(whole.total_seconds())))
