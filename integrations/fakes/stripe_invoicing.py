@@ -101,6 +101,7 @@ def create_item(store: Store, sent: Object) -> Object:
         quantity_decimal="1",
         tax_rates=[],
     )
+    del item["created"]  # an item has a date instead
     if invoice:
         total(store, invoice)
     return item

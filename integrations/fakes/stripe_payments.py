@@ -115,6 +115,7 @@ def refund(store: Store, sent: Object) -> Object:
         reason=sent.get("reason"),
         status="succeeded",
     )
+    del made["livemode"]
     store.emit("refund.created", made)
     store.emit("charge.refunded", charge)
     return made

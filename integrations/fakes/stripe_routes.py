@@ -87,7 +87,7 @@ def _list(table: str, address: str, *fields: str) -> Callable[..., Object]:
     def answer(store: Store, identifier: str, sent: Object) -> Object:
         def matches(one: Object) -> bool:
             same = all(one[name] == sent[name] for name in fields if name in sent)
-            return same and _within(one["created"], sent.get("created"))
+            return same and _within(one.get("created") or one["date"], sent.get("created"))
 
         return store.page(table, "/v1" + address, sent, matches)
 

@@ -4,12 +4,14 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import stripe
 from pytest_django.fixtures import Settings
 
+from integrations.fakes.salesforce import FakeSalesforce
 from integrations.fakes.stripe import FakeStripe
 
 SECRET = "whsec_test"
@@ -73,3 +75,14 @@ def fake(mailbox: Mailbox, settings: Settings) -> Iterator[FakeStripe]:
 def api(fake: FakeStripe) -> stripe.StripeClient:
     """The official client, without retries of its own."""
     return stripe.StripeClient("sk_test_quoin", base_addresses={"api": fake.url}, max_network_retries=0)
+
+
+@pytest.fixture
+def salesforce(tmp_path: Path, settings: Settings) -> Iterator[FakeSalesforce]:
+    """A fake Salesforce that the settings point to."""
+    fake = FakeSalesforce("token", ca_file=tmp_path / "ca.pem")
+    settings.SALESFORCE_INSTANCE_URL = fake.start()
+    settings.SALESFORCE_ACCESS_TOKEN = "token"
+    settings.SALESFORCE_CA_BUNDLE = str(fake.ca_file)
+    yield fake
+    fake.stop()
