@@ -36,8 +36,9 @@ def change(name: str, subject: models.Model, act: Act) -> Iterator[Change]:
             yield row
         finally:
             open_change.reset(token)
-            if not connection.needs_rollback:
-                _tell_database(outer)
+        # After an error there is nothing to tell: rolling back takes the setting with it.
+        if not connection.needs_rollback:
+            _tell_database(outer)
 
 
 def locked(instance: M) -> M:

@@ -2,13 +2,13 @@
 
 import uuid
 
-import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
 from contracts.models import AMOUNT, PERCENT, QUANTITY, Commit, Contract, Customer, LegalEntity
 from governance.entities import Entity, Lifecycle, append_only
 from governance.models import Change
+from invoicing import guards
 
 
 class InvoiceSeries(models.Model):
@@ -55,13 +55,15 @@ class Invoice(Entity, Lifecycle):
     legal_entity = models.ForeignKey(LegalEntity, models.PROTECT, related_name="+")
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.PERIOD)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
-    number = models.CharField(max_length=40, null=True, blank=True, unique=True)
+    # Null, not empty, while a draft: unique then says nothing about it.
+    number = models.CharField(max_length=40, null=True, blank=True, db_index=True)  # noqa: DJ001
     series = models.ForeignKey(InvoiceSeries, models.PROTECT, null=True, blank=True, related_name="invoices")
     sequence = models.PositiveIntegerField(null=True, blank=True)
     currency = models.CharField(max_length=3)
     period_start = models.DateTimeField()
     period_end = models.DateTimeField()
     time_zone = models.CharField(max_length=60)
+    closes_at = models.DateTimeField(null=True, blank=True, help_text="the draft stays open for late usage until then")
     subtotal = models.DecimalField(**AMOUNT, default=0)
     tax = models.DecimalField(**AMOUNT, default=0)
     drawn = models.DecimalField(**AMOUNT, default=0)
@@ -83,56 +85,13 @@ class Invoice(Entity, Lifecycle):
                 name="finalized_invoices_are_numbered",
             ),
             models.UniqueConstraint(fields=["series", "sequence"], name="a_number_is_given_once"),
+            models.UniqueConstraint(fields=["legal_entity", "number"], name="a_seller_uses_a_number_once"),
             models.CheckConstraint(condition=Q(total=F("subtotal") + F("tax") + F("drawn")), name="the_header_adds_up"),
             models.UniqueConstraint(
                 fields=["contract", "kind"], condition=Q(status="draft"), name="one_draft_per_contract_and_kind"
             ),
         ]
-        triggers = [
-            *Entity.Meta.triggers,
-            pgtrigger.Trigger(
-                name="finalized_is_final",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Update | pgtrigger.Delete,
-                declare=[("free", "text[]")],
-                func="""
-                    IF TG_OP = 'DELETE' THEN
-                        RAISE EXCEPTION 'an invoice is never deleted' USING ERRCODE = 'restrict_violation';
-                    END IF;
-                    IF OLD.status = 'draft' THEN
-                        IF NEW.status NOT IN ('draft', 'finalized', 'discarded') THEN
-                            RAISE EXCEPTION 'a draft is finalized or discarded' USING ERRCODE = 'restrict_violation';
-                        END IF;
-                        RETURN NEW;
-                    END IF;
-                    free := ARRAY['document', 'document_sha256'];
-                    IF OLD.document_sha256 <> '' THEN free := '{}'; END IF;
-                    IF OLD.status = 'finalized' AND NEW.status IN ('paid', 'void') THEN free := free || 'status'::text; END IF;
-                    IF (to_jsonb(NEW) - free) <> (to_jsonb(OLD) - free) THEN
-                        RAISE EXCEPTION 'a finalized invoice never changes' USING ERRCODE = 'restrict_violation';
-                    END IF;
-                    RETURN NEW;
-                """,
-            ),
-            pgtrigger.Trigger(
-                name="finalized_adds_up",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert | pgtrigger.Update,
-                timing=pgtrigger.Deferred,
-                condition=pgtrigger.Q(new__status="finalized"),
-                declare=[("sums", "record")],
-                func="""
-                    SELECT coalesce(sum(amount) FILTER (WHERE kind <> 'drawdown'), 0) AS net,
-                           coalesce(sum(tax), 0) AS tax,
-                           coalesce(sum(amount) FILTER (WHERE kind = 'drawdown'), 0) AS drawn
-                        INTO sums FROM invoicing_invoiceline WHERE invoice_id = NEW.id;
-                    IF (sums.net, sums.tax, sums.drawn) <> (NEW.subtotal, NEW.tax, NEW.drawn) THEN
-                        RAISE EXCEPTION 'invoice % does not add up', NEW.number USING ERRCODE = 'check_violation';
-                    END IF;
-                    RETURN NULL;
-                """,
-            ),
-        ]
+        triggers = [*Entity.Meta.triggers, guards.finalized_is_final(), guards.finalized_adds_up()]
 
     def __str__(self) -> str:
         return self.number or f"draft for {self.contract}"
@@ -171,23 +130,7 @@ class InvoiceLine(models.Model):
         ordering = ["position"]
         constraints = [models.UniqueConstraint(fields=["invoice", "position"], name="lines_have_an_order")]
         indexes = [models.Index("term", name="line_by_term")]
-        triggers = [
-            pgtrigger.Trigger(
-                name="lines_change_in_drafts_only",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
-                declare=[("state", "text")],
-                func="""
-                    SELECT status INTO state FROM invoicing_invoice
-                        WHERE id = CASE WHEN TG_OP = 'INSERT' THEN NEW.invoice_id ELSE OLD.invoice_id END FOR SHARE;
-                    IF state <> 'draft' OR (TG_OP = 'UPDATE' AND NEW.invoice_id <> OLD.invoice_id) THEN
-                        RAISE EXCEPTION 'lines of a finalized invoice never change' USING ERRCODE = 'restrict_violation';
-                    END IF;
-                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
-                    RETURN NEW;
-                """,
-            )
-        ]
+        triggers = [guards.lines_change_in_drafts_only()]
 
     def __str__(self) -> str:
         return self.description
@@ -211,7 +154,7 @@ class Payment(models.Model):
             models.UniqueConstraint(fields=["method", "external_id"], name="a_payment_is_recorded_once"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="payments_are_positive"),
         ]
-        triggers = append_only("a payment never changes")
+        triggers = [*append_only("a payment never changes"), guards.within_the_invoice()]
 
 
 class CreditNote(Entity):
@@ -220,7 +163,7 @@ class CreditNote(Entity):
     customer_path = "invoice__customer"
 
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="credit_notes")
-    number = models.CharField(max_length=40, unique=True)
+    number = models.CharField(max_length=40, db_index=True)
     series = models.ForeignKey(InvoiceSeries, models.PROTECT, related_name="credit_notes")
     sequence = models.PositiveIntegerField()
     amount = models.DecimalField(**AMOUNT, help_text="gross, above zero")
@@ -235,7 +178,7 @@ class CreditNote(Entity):
             models.CheckConstraint(condition=Q(amount__gt=0), name="credit_notes_are_positive"),
             models.UniqueConstraint(fields=["series", "sequence"], name="a_credit_note_number_is_given_once"),
         ]
-        triggers = [*Entity.Meta.triggers, *append_only("a credit note never changes")]
+        triggers = [*Entity.Meta.triggers, *append_only("a credit note never changes"), guards.within_the_invoice()]
 
     def __str__(self) -> str:
         return self.number
@@ -257,10 +200,11 @@ class BillingRun(models.Model):
 
 
 class BillingOutcome(models.Model):
-    """What one run did about one contract: drafted, finalized, discarded or failed, with the reason. Nothing owed leaves no row."""
+    """What one run did about one contract, and why it failed if it did. Nothing new leaves no row."""
 
     class Result(models.TextChoices):
         DRAFTED = "drafted"
+        DISCARDED = "discarded"
         FINALIZED = "finalized"
         FAILED = "failed"
 

@@ -1,0 +1,245 @@
+"""Billing: gather what is agreed, measured and billed for a chunk of contracts; compute; record the drafts."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from contracts.models import Commit, Contract
+from contracts.queries import instruments_of, terms_of
+from contracts.terms import ContractTerm
+from governance.acts import Act
+from governance.change import change
+from invoicing.calculation import Line, Parts, horizon, invoice_parts, still_owed
+from invoicing.models import BillingOutcome, Invoice, InvoiceLine
+from invoicing.queries import already_billed
+from metering.queries import usage
+from pricing.drawdown import Instrument
+from pricing.money import ZERO
+from pricing.periods import Period
+from pricing.rating import rate, slots
+
+log = logging.getLogger(__name__)
+Result = BillingOutcome.Result
+
+
+@dataclass
+class Gathered:
+    """Everything that decides what one contract owes, read while it is locked."""
+
+    contract: Contract
+    terms: list[ContractTerm]
+    billed: list[Line]
+    instruments: list[Instrument]
+    commits: dict[str, Commit]
+    rated_through: datetime
+    usage: dict[tuple[str, str, Period], Any] = field(default_factory=dict)
+    drafts: dict[str, Invoice] = field(default_factory=dict)
+
+    def parts(self, through: datetime) -> list[Parts]:
+        """The invoices this contract should have as drafts now."""
+        return self._parts(self.rated_through, through, timedelta(hours=self.contract.grace_hours))
+
+    def parts_for(self, draft: Invoice) -> Parts | None:
+        """What this draft should say now: what fell due when its lines did, and what came in for that since."""
+        until = last_due(draft)
+        again = self._parts(horizon(self.billed, until), until, timedelta(0))
+        found = next((parts for parts in again if parts.kind == draft.kind), None)
+        return found and replace(found, closes_at=draft.closes_at or found.closes_at)
+
+    def _parts(self, rated_through: datetime, through: datetime, grace: timedelta) -> list[Parts]:
+        rated = rate([each.term for each in self.terms], self._measured, rated_through)
+        return invoice_parts(
+            still_owed(self.terms, rated, self.billed),
+            self.instruments,
+            {key: commit.name for key, commit in self.commits.items()},
+            currency=self.contract.currency,
+            ends_at=self.contract.end_at,
+            grace=grace,
+            through=through,
+        )
+
+    def _measured(self, meter: str, period: Period) -> Any:
+        return self.usage.get((self.contract.customer.key, meter, period), ZERO)
+
+
+def gather(contract_ids: Iterable[UUID], through: datetime) -> list[Gathered]:
+    """Lock contracts, commits and drafts, and read what billing needs; always the same number of queries."""
+    contracts = list(
+        Contract.objects.select_for_update(of=("self",))
+        .filter(pk__in=list(contract_ids))
+        .select_related("customer", "legal_entity")
+        .order_by("pk")
+    )
+    ids = [contract.pk for contract in contracts]
+    commits: dict[UUID, dict[str, Commit]] = {pk: {} for pk in ids}
+    for commit in Commit.objects.select_for_update(of=("self",)).filter(contract__in=ids).order_by("pk"):
+        commits[commit.contract_id][str(commit.pk)] = commit
+    terms, instruments, billed = terms_of(contracts), instruments_of(contracts), already_billed(ids)
+    gathered = [
+        Gathered(
+            contract,
+            terms.get(contract.pk, []),
+            billed.get(contract.pk, []),
+            instruments.get(contract.pk, []),
+            commits[contract.pk],
+            horizon(billed.get(contract.pk, []), through),
+        )
+        for contract in contracts
+    ]
+    _add_usage(gathered)
+    _add_drafts(gathered)
+    return gathered
+
+
+def bill_contracts(contract_ids: Sequence[UUID], *, through: datetime, act: Act) -> list[BillingOutcome]:
+    """Draft invoices for whatever fell due by `through` and was not billed; bring existing drafts up to date.
+
+    One transaction for the chunk. Safe to repeat: what is as it should be is not written. A contract that fails is
+    undone alone and comes back as FAILED with its reason; the outcomes are not saved here.
+    """
+    outcomes: list[BillingOutcome] = []
+    with transaction.atomic():
+        for pk, facts in _gathered_or_failed(contract_ids, through):
+            if isinstance(facts, Exception):
+                outcomes.append(failed(pk, facts))
+                continue
+            try:
+                with transaction.atomic():
+                    outcomes += _record(facts, facts.parts(through), act)
+            except Exception as error:  # one contract's failure must not stop the others
+                outcomes.append(failed(pk, error))
+    return outcomes
+
+
+def write_lines(invoice: Invoice, parts: Parts) -> None:
+    """Make the draft say exactly this. The caller saves the header."""
+    invoice.subtotal, invoice.tax, invoice.drawn, invoice.total = parts.subtotal, parts.tax, parts.drawn, parts.total
+    invoice.period_start, invoice.period_end = parts.period.start, parts.period.end
+    invoice.closes_at = parts.closes_at
+    invoice.save()
+    InvoiceLine.objects.filter(invoice=invoice).delete()
+    InvoiceLine.objects.bulk_create(
+        InvoiceLine(invoice=invoice, **_fields(position, line)) for position, line in enumerate(parts.lines, 1)
+    )
+
+
+def says(invoice: Invoice, parts: Parts) -> bool:
+    """Whether the draft says exactly this already."""
+    header = (invoice.subtotal, invoice.tax, invoice.drawn, invoice.total, invoice.closes_at)
+    if header != (parts.subtotal, parts.tax, parts.drawn, parts.total, parts.closes_at):
+        return False
+    lines = list(invoice.lines.all())
+    wanted = [_fields(position, line) for position, line in enumerate(parts.lines, 1)]
+    return len(lines) == len(wanted) and all(
+        getattr(line, name) == value
+        for line, fields in zip(lines, wanted, strict=True)
+        for name, value in fields.items()
+    )
+
+
+def last_due(draft: Invoice) -> datetime:
+    """When the last of a draft's lines fell due."""
+    return max(
+        line.period_start if line.in_advance else line.period_end
+        for line in draft.lines.all()
+        if line.kind != InvoiceLine.Kind.DRAWDOWN
+    )
+
+
+def _gathered_or_failed(ids: Sequence[UUID], through: datetime) -> list[tuple[UUID, Gathered | Exception]]:
+    """All at once; if something in the chunk cannot even be read, one by one, to find out what."""
+    try:
+        with transaction.atomic():
+            return [(facts.contract.pk, facts) for facts in gather(ids, through)]
+    except Exception as error:
+        if len(ids) == 1:
+            return [(ids[0], error)]
+    return [result for pk in sorted(ids) for result in _gathered_or_failed([pk], through)]
+
+
+def _add_usage(gathered: list[Gathered]) -> None:
+    wanted = {
+        (facts.contract.customer.key, meter, period)
+        for facts in gathered
+        for meter, period in slots([each.term for each in facts.terms], facts.rated_through)
+    }
+    measured = usage(wanted)
+    for facts in gathered:
+        facts.usage = measured
+
+
+def _add_drafts(gathered: list[Gathered]) -> None:
+    by_contract = {facts.contract.pk: facts for facts in gathered}
+    drafts = Invoice.objects.filter(contract__in=by_contract, status=Invoice.Status.DRAFT).prefetch_related("lines")
+    for draft in drafts.select_for_update(of=("self",)).order_by("pk"):
+        facts = by_contract[draft.contract_id]
+        draft.contract = facts.contract
+        facts.drafts[draft.kind] = draft
+
+
+def _record(facts: Gathered, wanted: list[Parts], act: Act) -> list[BillingOutcome]:
+    outcomes = []
+    unwanted = dict(facts.drafts)
+    for parts in wanted:
+        draft = unwanted.pop(parts.kind, None)
+        if draft is not None and says(draft, parts):
+            continue
+        outcomes.append(outcome(_drafted(facts.contract, draft, parts, act), Result.DRAFTED))
+    for draft in unwanted.values():
+        with change("invoice.discarded", draft, act.saying("Nothing is owed any more.")):
+            draft.become(Invoice.Status.DISCARDED)
+            draft.save()
+        outcomes.append(outcome(draft, Result.DISCARDED))
+    return outcomes
+
+
+def _drafted(contract: Contract, draft: Invoice | None, parts: Parts, act: Act) -> Invoice:
+    name = "invoice.drafted" if draft is None else "invoice.redrafted"
+    invoice = draft or Invoice(
+        contract=contract,
+        customer=contract.customer,
+        legal_entity=contract.legal_entity,
+        kind=parts.kind,
+        currency=contract.currency,
+        time_zone=contract.time_zone,
+    )
+    with change(name, invoice, act):
+        write_lines(invoice, parts)
+    return invoice
+
+
+def _fields(position: int, line: Line) -> dict[str, Any]:
+    return {
+        "position": position,
+        "kind": line.kind,
+        "term": line.term,
+        "commit_id": line.commit_id,
+        "product_key": line.product_key,
+        "description": line.description,
+        "unit": line.unit,
+        "period_start": line.period.start,
+        "period_end": line.period.end,
+        "quantity": line.quantity,
+        "amount": line.amount,
+        "exact": line.exact,
+        "tax_percent": line.tax_percent,
+        "tax": line.tax,
+        "in_advance": line.in_advance,
+        "waterfall": list(line.waterfall),
+        "price_source": line.price_source[:200],
+        "revenue_account": line.revenue_account,
+    }
+
+
+def outcome(invoice: Invoice, result: str, reason: str = "") -> BillingOutcome:
+    return BillingOutcome(contract=invoice.contract, invoice=invoice, result=result, reason=reason)
+
+
+def failed(contract_id: UUID, error: Exception) -> BillingOutcome:
+    log.error("contract %s could not be billed: %s", contract_id, error, exc_info=error)
+    return BillingOutcome(contract_id=contract_id, result=Result.FAILED, reason=str(error) or type(error).__name__)

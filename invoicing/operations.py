@@ -1,0 +1,168 @@
+"""The verbs of invoicing: bill, finalize, void, record a payment, credit."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from time import monotonic
+from uuid import UUID
+
+from django.db import transaction
+
+from contracts.commits import draw, give_back
+from contracts.models import Contract
+from governance.acts import Act, Refused
+from governance.change import change, locked
+from governance.models import Change
+from invoicing.billing import Gathered, bill_contracts, failed, gather, last_due, outcome, says, write_lines
+from invoicing.models import BillingOutcome, BillingRun, Invoice, InvoiceLine
+from invoicing.queries import DRAW_SOURCE, RETURN_SOURCE, draws_of
+from invoicing.settlement import (
+    credit_facts,
+    issue_credit_note,
+    next_number,
+    record_payment,
+    request_credit_note,
+    settle_if_paid,
+)
+from pricing.money import shown
+from pricing.periods import zone_named
+
+__all__ = [
+    "bill_contracts", "bill_due", "credit_facts", "finalize_invoice", "issue_credit_note", "record_payment",
+    "request_credit_note", "void_invoice",
+]  # fmt: skip
+
+Result = BillingOutcome.Result
+Status = Invoice.Status
+
+
+def bill_due(*, through: datetime, act: Act, chunk: int = 200) -> BillingRun:
+    """Bill every contract for what fell due by `through`, and finalize the drafts whose grace is over by then.
+
+    Chunk by chunk, each committed by itself. Safe to repeat and to run twice at once; a contract's failure is an
+    outcome of the run and stops no other.
+    """
+    began = monotonic()
+    run = BillingRun.objects.create(through=through, started_at=act.at, by_name=act.name)
+    contracts = Contract.objects.filter(start_at__lte=through).order_by("pk").values_list("pk", flat=True)
+    for ids in _chunks(contracts, chunk):
+        drafted = bill_contracts(ids, through=through, act=act)
+        finalized = _finalize_due(ids, through=through, act=act)
+        # What fell due while a draft was still in its grace waited for it to be finalized.
+        waited = {each.contract_id for each in finalized if each.result == Result.FINALIZED}
+        drafted += bill_contracts(sorted(waited), through=through, act=act) if waited else []
+        done = {each.invoice_id for each in finalized if each.invoice_id}
+        outcomes = [*(each for each in drafted if each.invoice_id not in done), *finalized]
+        for each in outcomes:
+            each.run = run
+        BillingOutcome.objects.bulk_create(outcomes)
+    run.finished_at = act.at + timedelta(seconds=monotonic() - began)
+    run.save(update_fields=["finished_at"])
+    return run
+
+
+def finalize_invoice(invoice: Invoice, *, act: Act) -> Invoice:
+    """Issue a draft: bring it up to date, draw the commits, copy the parties, number it. From then on it never changes.
+
+    An invoice over nothing is paid at once. `Refused` if it is no draft, or comes to less than nothing.
+    """
+    with transaction.atomic():
+        until = _until(invoice)
+        (facts,) = gather([invoice.contract_id], until)
+        draft = facts.drafts.get(invoice.kind)
+        if draft is None or draft.pk != invoice.pk:
+            locked(invoice).become(Status.FINALIZED)
+            raise Refused("This draft has changed meanwhile; look at it again.")
+        return _finalized(facts, draft, act)
+
+
+def void_invoice(invoice: Invoice, *, act: Act) -> Invoice:
+    """Take an unpaid invoice back: what it drew returns to the commits, and the next run bills the usage anew.
+
+    It keeps its number. `Refused` once money was received or credited for it.
+    """
+    with change("invoice.voided", invoice, act) as row:
+        Contract.objects.select_for_update(of=("self",)).get(pk=invoice.contract_id)
+        list(invoice.contract.commits.select_for_update(of=("self",)).order_by("pk"))
+        invoice = locked(invoice)
+        if invoice.status == Status.FINALIZED and (invoice.payments.exists() or invoice.credit_notes.exists()):
+            raise Refused("Money was received or credited for this invoice; issue a credit note instead.")
+        invoice.become(Status.VOID)
+        for entry in draws_of(invoice):
+            source = {"source_type": RETURN_SOURCE, "source_id": entry.source_id}
+            give_back(entry.commit, -entry.amount, act=act, change=row, **source)
+        invoice.save()
+    return invoice
+
+
+def _finalize_due(ids: list[UUID], *, through: datetime, act: Act) -> list[BillingOutcome]:
+    """Finalize the chunk's drafts that are closed by now, in one transaction, each by itself if one fails."""
+    closed = Invoice.objects.filter(
+        contract__in=ids, status=Status.DRAFT, closes_at__lte=through, total__gte=0
+    ).order_by("closes_at", "contract__number", "kind")
+    drafts = list(closed)
+    if not drafts:
+        return []
+    outcomes = []
+    with transaction.atomic():
+        gathered = {facts.contract.pk: facts for facts in gather({draft.contract_id for draft in drafts}, through)}
+        for wanted in drafts:
+            facts = gathered[wanted.contract_id]
+            draft = facts.drafts.get(wanted.kind)
+            if draft is None or draft.pk != wanted.pk:
+                continue  # somebody else was faster
+            try:
+                outcomes.append(outcome(_finalized(facts, draft, act), Result.FINALIZED))
+            except Exception as error:  # one contract's failure must not stop the others
+                outcomes.append(failed(draft.contract_id, error))
+    return outcomes
+
+
+def _finalized(facts: Gathered, draft: Invoice, act: Act) -> Invoice:
+    with change("invoice.finalized", draft, act) as row:
+        parts = facts.parts_for(draft)
+        if parts is None:
+            raise Refused("Nothing on this draft is owed any more; the next billing run discards it.")
+        if parts.total < 0:
+            owed = shown(parts.total, draft.currency)
+            raise Refused(f"This comes to {owed}; what is in the customer's favour goes on the next invoice.")
+        if not says(draft, parts):
+            write_lines(draft, parts)
+        _draw(facts, draft, act, row)
+        draft.become(Status.FINALIZED)
+        _copy_parties(draft, facts.contract)
+        draft.issued_at = act.at
+        issued_on = act.at.astimezone(zone_named(draft.time_zone)).date()
+        draft.due_on = issued_on + timedelta(days=facts.contract.payment_terms_days)
+        prefix = facts.contract.legal_entity.invoice_prefix
+        draft.series, draft.sequence, draft.number = next_number(facts.contract.legal_entity, prefix)
+        draft.save()
+    settle_if_paid(draft, act)
+    return draft
+
+
+def _draw(facts: Gathered, draft: Invoice, act: Act, row: Change) -> None:
+    for line in InvoiceLine.objects.filter(invoice=draft, kind=InvoiceLine.Kind.DRAWDOWN):
+        commit = facts.commits[str(line.commit_id)]
+        draw(commit, -line.amount, source_type=DRAW_SOURCE, source_id=str(line.pk), act=act, change=row)
+
+
+def _until(invoice: Invoice) -> datetime:
+    """Up to when to rate for this draft; anything for an invoice that is none, and refused under the lock."""
+    lines = invoice.lines.exclude(kind=InvoiceLine.Kind.DRAWDOWN)
+    return last_due(invoice) if lines.exists() else invoice.period_end
+
+
+def _chunks(ids: Iterable[UUID], size: int) -> Iterator[list[UUID]]:
+    remaining = iter(list(ids))
+    while taken := list(islice(remaining, size)):
+        yield taken
+
+
+def _copy_parties(invoice: Invoice, contract: Contract) -> None:
+    """An invoice shows its seller and buyer as they were when it was issued."""
+    seller, buyer = contract.legal_entity, contract.customer
+    kept = ("name", "address", "country", "tax_number", "email", "bank_details")
+    invoice.seller = {name: getattr(seller, name) for name in kept}
+    kept = ("key", "name", "billing_address", "country", "tax_number", "email")
+    invoice.buyer = {name: getattr(buyer, name) for name in kept}

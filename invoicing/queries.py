@@ -1,0 +1,86 @@
+"""Questions about invoices: what was billed, what was paid, what is open."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Max, QuerySet, Sum
+
+from contracts.models import CommitEntry
+from invoicing.calculation import Line
+from invoicing.models import Invoice, InvoiceLine
+from pricing.money import plain
+from pricing.periods import Period
+
+ISSUED = (Invoice.Status.FINALIZED, Invoice.Status.PAID)
+DRAW_SOURCE, RETURN_SOURCE = "invoice_line", "invoice_void"
+
+
+def already_billed(contract_ids: Iterable[UUID]) -> dict[UUID, list[Line]]:
+    """What issued invoices hold for every term and period of these contracts, differences added up. One query.
+
+    Drafts promise nothing and void invoices take everything back, so neither counts; draws on commits are not
+    charges.
+    """
+    rows = (
+        InvoiceLine.objects.filter(invoice__contract__in=list(contract_ids), invoice__status__in=ISSUED)
+        .exclude(kind=InvoiceLine.Kind.DRAWDOWN)
+        .order_by()
+        .values("invoice__contract", "term", "kind", "commit", "period_start", "period_end", "in_advance")
+        .annotate(
+            sum_of_quantity=Sum("quantity"),
+            sum_of_amount=Sum("amount"),
+            product=Max("product_key"),
+            text=Max("description"),
+            of_unit=Max("unit"),
+            percent=Max("tax_percent"),
+            account=Max("revenue_account"),
+        )
+    )
+    billed: dict[UUID, list[Line]] = defaultdict(list)
+    for row in rows:
+        billed[row["invoice__contract"]].append(_billed(row))
+    return billed
+
+
+def _billed(row: Any) -> Line:
+    return Line(
+        term=row["term"],
+        kind=row["kind"],
+        product_key=row["product"],
+        description=row["text"],
+        unit=row["of_unit"],
+        period=Period(row["period_start"], row["period_end"]),
+        quantity=row["sum_of_quantity"],
+        amount=row["sum_of_amount"],
+        exact=plain(row["sum_of_amount"]),
+        in_advance=row["in_advance"],
+        tax_percent=row["percent"],
+        revenue_account=row["account"],
+        commit_id=row["commit"],
+    )
+
+
+def paid(invoice: Invoice) -> Decimal:
+    """The sum of the payments recorded."""
+    return invoice.payments.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+
+
+def credited(invoice: Invoice) -> Decimal:
+    """The sum of the credit notes issued."""
+    return invoice.credit_notes.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+
+
+def still_open(invoice: Invoice) -> Decimal:
+    """What is left to pay: the total, less payments and credits; nothing unless the invoice awaits payment."""
+    if invoice.status != Invoice.Status.FINALIZED:
+        return Decimal(0)
+    return max(invoice.total - paid(invoice) - credited(invoice), Decimal(0))
+
+
+def draws_of(invoice: Invoice) -> QuerySet[CommitEntry]:
+    """The commit entries an issued invoice made, each with the balance it left."""
+    lines = [str(pk) for pk in invoice.lines.filter(kind=InvoiceLine.Kind.DRAWDOWN).values_list("pk", flat=True)]
+    return CommitEntry.objects.filter(source_type=DRAW_SOURCE, source_id__in=lines).select_related("commit")
