@@ -1,6 +1,5 @@
 """`make run`: everything up, in one terminal, until Ctrl-C."""
 
-import os
 import sys
 import threading
 import time
@@ -70,8 +69,9 @@ class Command(BaseCommand):
     def start(self, processes: Processes, stop: threading.Event) -> None:
         with self.step("Starting web, worker and scheduler"):
             environment = outside_services()
-            if environment and "fakes" in get_commands():
-                processes.start("fakes", ["manage.py", "fakes"], environment)
+            if environment:
+                # They send their webhooks here, whatever the world calls us.
+                processes.start("fakes", fakes(), environment | {"PUBLIC_URL": f"http://{own_address()}"})
             processes.start("web", [*WEB, *web_options()], environment)
             processes.start("worker", WORKER, environment)
             processes.start("scheduler", SCHEDULER, environment)
@@ -143,6 +143,12 @@ def web_options() -> list[str]:
     ]
 
 
+def fakes() -> list[str]:
+    _, stripe, salesforce = ports()
+    state = settings.VAR_DIR / "fakes"
+    return ["manage.py", "fakes", f"--stripe-port={stripe}", f"--salesforce-port={salesforce}", f"--state-dir={state}"]
+
+
 def ports() -> list[int]:
     """The web's, and after it those of our stand-ins for Stripe and Salesforce, where they are wanted."""
     return [settings.PORT + offset for offset in range(3 if outside_services() else 1)]
@@ -162,5 +168,4 @@ def outside_services() -> dict[str, str]:
         "SALESFORCE_INSTANCE_URL": f"https://127.0.0.1:{settings.PORT + 2}",
         "SALESFORCE_ACCESS_TOKEN": "demo",
         "SALESFORCE_CA_BUNDLE": str(settings.VAR_DIR / "fakes" / "salesforce-ca.pem"),
-        "PUBLIC_URL": os.environ.get("PUBLIC_URL") or settings.PUBLIC_URL,
     }
