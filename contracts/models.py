@@ -143,9 +143,10 @@ class Override(Entity):
     product = models.ForeignKey(Product, models.PROTECT, related_name="+")
     charge = ChargeField(null=True, blank=True)
     multiplier = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
-    priority = models.PositiveSmallIntegerField(default=100)
+    priority = models.PositiveSmallIntegerField(default=100, help_text="the lowest number acts")
     start_at = models.DateTimeField()
     end_at = models.DateTimeField(null=True, blank=True)
+    agreed_at = models.DateTimeField(help_text="of two with the same priority the newest acts")
 
     class Meta(Entity.Meta):
         constraints = [

@@ -80,9 +80,7 @@ class QuoteVersion(Entity, Lifecycle):
     months = models.PositiveSmallIntegerField(default=12)
     valid_until = models.DateField(help_text="the last day on which it can be accepted")
     terms = models.TextField(blank=True, help_text="printed on the offer")
-    submitted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     sent_at = models.DateTimeField(null=True, blank=True)
     document = models.FileField(upload_to="quotes/", null=True, blank=True, max_length=200)
     document_sha256 = models.CharField(max_length=64, blank=True)
@@ -103,7 +101,8 @@ class QuoteVersion(Entity, Lifecycle):
                 name="one_live_version_per_quote",
             ),
             models.CheckConstraint(
-                condition=~Q(status="accepted") | Q(contract__isnull=False, decided_at__isnull=False) & ~Q(decided_by=""),
+                condition=~Q(status="accepted")
+                | Q(contract__isnull=False, decided_at__isnull=False) & ~Q(decided_by=""),
                 name="accepted_has_contract_and_name",
             ),
         ]
@@ -184,9 +183,7 @@ class QuoteCommit(Entity):
 
     class Meta(Entity.Meta):
         constraints = [
-            models.CheckConstraint(
-                condition=Q(access_amount__gt=0, price__gte=0), name="an_offered_commit_has_amounts"
-            )
+            models.CheckConstraint(condition=Q(access_amount__gt=0, price__gte=0), name="an_offered_commit_has_amounts")
         ]
         triggers = [*Entity.Meta.triggers, LINES_CHANGE_IN_DRAFTS_ONLY]
 

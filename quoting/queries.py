@@ -1,0 +1,237 @@
+"""Questions to quoting: what an offer comes to, month by month and line by line, and what must be agreed first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db.models import QuerySet
+
+from catalog.models import RateCard, RateCardVersion
+from catalog.queries import version_at
+from contracts import queries as contracts
+from contracts.models import Customer
+from contracts.terms import (
+    ContractTerm,
+    Deal,
+    DealCommit,
+    DealLine,
+    agreed_terms,
+    instruments,
+    months_of,
+    term_of_contract,
+)
+from governance.acts import Refused
+from governance.approvals import Fact, Need, hash_of, needs
+from metering.models import Meter
+from pricing import charges
+from pricing.money import ZERO, Money, plain
+from pricing.periods import Period, local_days
+from pricing.rating import RatedLine, Usage
+from quoting import rules
+from quoting.models import Quote, QuoteCommit, QuoteLine, QuoteVersion
+from quoting.rules import LineTotal, MonthTotal
+
+Aggregation = Meter.Aggregation
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """One line: its term, what it comes to over the whole term, and its price in words."""
+
+    line: QuoteLine
+    term: ContractTerm
+    rated: tuple[RatedLine, ...]
+    total: LineTotal
+    sentence: str
+
+    @property
+    def first(self) -> RatedLine | None:
+        """The first billed cycle: its quantity, amount and waterfall stand for all of the same price."""
+        return self.rated[0] if self.rated else None
+
+
+@dataclass(frozen=True, slots=True)
+class PricedQuote:
+    """A version with its numbers, before tax. `discount_percent` is the one on usage, commits not counted."""
+
+    version: QuoteVersion
+    period: Period
+    months: tuple[MonthTotal, ...]
+    lines: tuple[PricedLine, ...]
+    commits: tuple[QuoteCommit, ...]
+    list_total: Money
+    charges_total: Money
+    total: Money
+    discount_percent: Decimal
+    max_line_discount_percent: Decimal
+    commit_discount_percent: Decimal
+
+    @property
+    def total_by_month(self) -> list[Money]:
+        return [month.due for month in self.months]
+
+
+def priced(version: QuoteVersion) -> PricedQuote:
+    """What will be invoiced if usage is as expected. A constant number of queries. `Refused` if a line has no price."""
+    quote = version.quote
+    customer, currency = quote.customer, version.currency
+    lines, commits = _lines(version), list(version.commits.order_by("name", "pk"))
+    period = term_of_contract(version.start_on, version.months, customer.time_zone)
+    months = months_of(version.start_on, version.months, customer.time_zone)
+    deal = _deal(version, customer, lines, commits, period)
+    terms = agreed_terms(deal)
+    rated = rules.rated(terms, {str(line.pk): _expected(line, months) for line in lines}, period)
+    totals = rules.month_totals(terms, rated, instruments(deal.commits, currency), months, currency)
+    priced_lines = tuple(_priced_line(line, term, rated, currency) for line, term in zip(lines, terms, strict=False))
+    return PricedQuote(
+        version=version,
+        period=period,
+        months=tuple(totals),
+        lines=priced_lines,
+        commits=tuple(commits),
+        list_total=Money(sum((each.total.list_total for each in priced_lines), ZERO), currency).rounded(),
+        charges_total=sum((month.charges for month in totals), Money.zero(currency)),
+        total=sum((month.due for month in totals), Money.zero(currency)),
+        discount_percent=rules.usage_discount(each.total for each in priced_lines if each.term.is_drawable),
+        max_line_discount_percent=max((each.total.discount_percent for each in priced_lines), default=ZERO),
+        commit_discount_percent=max(
+            (rules.percent_below(commit.access_amount, commit.price) for commit in commits), default=ZERO
+        ),
+    )
+
+
+def approval_facts(version: QuoteVersion) -> list[Fact]:
+    """What approval policies may watch: `discount_percent` and `commit_discount_percent`.
+
+    The discount is the larger of the one on all usage and the largest on any line, so that none hides behind the rest;
+    a commit's own discount is watched apart.
+    """
+    quote = priced(version)
+    discount = max(quote.discount_percent, quote.max_line_discount_percent)
+    deal = [version.currency, version.start_on, version.months, version.follows_card, str(version.quote.customer_id)]
+    return [
+        Fact(
+            "discount_percent",
+            discount,
+            hash_of([deal, [_line_inputs(each) for each in quote.lines]]),
+            _why(quote, discount),
+        ),
+        Fact(
+            "commit_discount_percent",
+            quote.commit_discount_percent,
+            hash_of([deal, [_commit_inputs(commit) for commit in quote.commits]]),
+            f"{plain(quote.commit_discount_percent)} % off a prepaid commit",
+        ),
+    ]
+
+
+def approvals_needed(version: QuoteVersion) -> list[Need]:
+    """Every approval that policies want for this version as it is, given or not."""
+    return needs(version, approval_facts(version))
+
+
+def current_version(card: RateCard, start_at: datetime, at: datetime) -> RateCardVersion:
+    """The prices to offer: those in force now or, where none are yet, at the start. `Refused` if there are none."""
+    version = version_at(card, at) or version_at(card, start_at)
+    if version is None:
+        raise Refused(f"{card} has no published prices yet.")
+    return version
+
+
+def live_version(quote: Quote) -> QuoteVersion | None:
+    """The version that is being worked on, out with the customer, or accepted."""
+    dead = (QuoteVersion.Status.DECLINED, QuoteVersion.Status.SUPERSEDED)
+    return QuoteVersion.objects.filter(quote=quote).exclude(status__in=dead).first()
+
+
+def is_expired(version: QuoteVersion, at: datetime) -> bool:
+    """Whether its last day, where the customer is, has passed."""
+    return local_today(version.quote.customer, at) > version.valid_until
+
+
+def local_today(customer: Customer, at: datetime) -> date:
+    """The day it is for the customer."""
+    return local_days(Period(at, at), customer.time_zone)[0]
+
+
+def _lines(version: QuoteVersion) -> list[QuoteLine]:
+    lines: QuerySet[QuoteLine] = version.lines.select_related("product__meter")
+    return list(lines.order_by("position", "pk"))
+
+
+def _deal(
+    version: QuoteVersion,
+    customer: Customer,
+    lines: Sequence[QuoteLine],
+    commits: Sequence[QuoteCommit],
+    period: Period,
+) -> Deal:
+    """The offer as the deal that its contract will be."""
+    card = version.rate_card_version.card_id
+    pinned = None if version.follows_card else version.rate_card_version_id
+    prices = contracts.price_list({pinned} if pinned else set(), set() if pinned else {card})
+    return Deal(
+        currency=version.currency,
+        zone=customer.time_zone,
+        tax_percent=customer.tax_percent,
+        lines=[
+            DealLine(
+                str(line.pk),
+                line,
+                period.start,
+                period.end,
+                prices.editions(line.product_id, card=card, version=pinned),
+            )
+            for line in lines
+        ],
+        commits=[
+            DealCommit(
+                pk=commit.pk,
+                name=commit.name,
+                access_amount=commit.access_amount,
+                price=commit.price,
+                product_keys=commit.product_keys,
+                invoice_at=period.start,
+                start=period.start,
+                end=period.end,
+                balance=commit.access_amount,
+            )
+            for commit in commits
+        ],
+    )
+
+
+def _expected(line: QuoteLine, months: Sequence[Period]) -> Usage:
+    meter = line.product.meter
+    adds_up = meter is None or meter.aggregation in (Aggregation.COUNT, Aggregation.SUM)
+    return rules.expected_usage(line.expected_usage or ZERO, months, adds_up=adds_up)
+
+
+def _priced_line(line: QuoteLine, term: ContractTerm, rated: Sequence[RatedLine], currency: str) -> PricedLine:
+    mine = tuple(each for each in rated if each.key == term.term.key)
+    total = rules.line_total(mine, line.discount_percent, bool(line.discount_amount))
+    return PricedLine(line, term, mine, total, term.term.prices[0].charge.sentence(currency))
+
+
+def _line_inputs(priced_line: PricedLine) -> list[object]:
+    line, term = priced_line.line, priced_line.term.term
+    numbers = (line.quantity, line.expected_usage, line.discount_percent, line.discount_amount, line.minimum)
+    return [
+        term.product,
+        [None if number is None else plain(number) for number in numbers],
+        [[price.since.isoformat(), charges.dump(price.charge)] for price in term.prices],
+        term.cycle_months,
+        term.in_advance,
+    ]
+
+
+def _commit_inputs(commit: QuoteCommit) -> list[object]:
+    return [plain(commit.access_amount), plain(commit.price), sorted(commit.product_keys)]
+
+
+def _why(quote: PricedQuote, discount: Decimal) -> str:
+    if discount > quote.discount_percent:
+        most = max(quote.lines, key=lambda each: each.total.discount_percent)
+        return f"{plain(discount)} % off {most.line.product.name}"
+    return f"{plain(discount)} % off usage"
