@@ -17,10 +17,10 @@ from django.core import mail
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler, get_internal_wsgi_application
 from django.db import connection, connections
 from django.test.utils import override_settings
-from integrations.fakes.salesforce import FakeSalesforce
 
-from governance.clock import clock_set_to
+from governance.clock import clock_set_to, now
 from integrations import inbox, outbox
+from integrations.fakes.salesforce import FakeSalesforce
 from integrations.fakes.stripe import FakeStripe
 
 WEBHOOK_SECRET = "whsec_journey"  # noqa: S105 - of the fake service on this machine
@@ -84,10 +84,17 @@ def stage() -> Iterator[Stage]:
         stack.callback(shutil.rmtree, files, ignore_errors=True)
         stack.enter_context(_database())
         url = stack.enter_context(_serving())
-        stripe = FakeStripe(STRIPE_KEY, f"{url}/hooks/stripe", WEBHOOK_SECRET, duplicates=2)
+        stripe = FakeStripe(
+            STRIPE_KEY,
+            f"{url}/hooks/stripe",
+            WEBHOOK_SECRET,
+            duplicates=2,
+            clock=lambda: now().timestamp(),
+            seed="journey",
+        )
         stripe_url = stripe.start()
         stack.callback(stripe.stop)
-        salesforce = FakeSalesforce(access_token="journey", directory=files)  # noqa: S106 - of the fake service
+        salesforce = FakeSalesforce("journey", ca_file=files / "salesforce-ca.pem")
         salesforce_url = salesforce.start()
         stack.callback(salesforce.stop)
         stack.enter_context(

@@ -11,6 +11,7 @@ Control, for people and for processes that hold no `FakeStripe`: `GET /_fake/sta
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,11 @@ _KEYS_LIVE = 24 * 3600
 
 
 class FakeStripe(FakeServer):
-    """The tables (`customers`, `invoices`, …) are dicts by id, for tests to look into."""
+    """The tables (`customers`, `invoices`, …) are dicts by id, for tests to look into.
+
+    `clock` gives the seconds that objects are dated by, as Stripe's test clocks do; signatures and idempotency keys
+    keep the wall's time. With a `seed` the same requests get the same ids in every run.
+    """
 
     def __init__(
         self,
@@ -36,13 +41,15 @@ class FakeStripe(FakeServer):
         *,
         duplicates: int = 1,
         out_of_order: bool = False,
+        clock: Callable[[], float] = time.time,
+        seed: str = "",
         state_file: str | Path | None = None,
     ) -> None:
         self.api_key = api_key
         self.postman = stripe_webhooks.Postman(
             webhook_url, webhook_secret, duplicates=duplicates, out_of_order=out_of_order
         )
-        self.store = Store(self.postman.post)
+        self.store = Store(self.postman.post, clock, seed)
         self.keys: dict[str, Object] = {}
         self._running: set[str] = set()
         super().__init__(state_file)
@@ -90,6 +97,10 @@ class FakeStripe(FakeServer):
             stripe_payments.pay(self.store, invoice, {"payment_method": "pm_card_visa"})
             self.save()
             return invoice
+
+    def open_invoices(self) -> list[str]:
+        """The ids of the invoices that wait to be paid, oldest first."""
+        return [one["id"] for one in self.invoices.values() if one["status"] == "open"]
 
     def signed(self, event: Object, *, at: int | None = None) -> tuple[bytes, str]:
         """The body and signature header that a webhook of `event` has, for delivering it by hand."""

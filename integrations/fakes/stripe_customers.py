@@ -1,7 +1,5 @@
 """Customers in the fake Stripe."""
 
-import secrets
-
 from integrations.fakes.stripe_refusals import StripeRefusal
 from integrations.fakes.stripe_store import Object, Store, with_metadata
 
@@ -16,7 +14,7 @@ def create(store: Store, sent: Object) -> Object:
         **dict.fromkeys(("address", "customer_account", "discount", "test_clock")),
         balance=0,
         delinquent=False,
-        invoice_prefix=secrets.token_hex(4).upper(),
+        invoice_prefix=f"{len(store.tables['customers']) + 1:08X}",
         invoice_settings={
             "custom_fields": None,
             "default_payment_method": None,

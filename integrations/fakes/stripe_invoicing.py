@@ -1,7 +1,5 @@
 """Invoices in the fake Stripe: drafts and their items, and the states a finalized invoice may go through."""
 
-import time
-
 from integrations.fakes.stripe_refusals import StripeRefusal
 from integrations.fakes.stripe_shapes import blank, hosted_url, items_of, lines
 from integrations.fakes.stripe_store import Object, Store, with_metadata
@@ -18,7 +16,7 @@ def create(store: Store, sent: Object) -> Object:
     customer = store.get("customers", sent["customer"], "customer")
     collection = sent.get("collection_method", "charge_automatically")
     _check_number(store, sent.get("number"))
-    now = int(time.time())
+    now = store.now()
     invoice = store.add(
         "invoices",
         **blank(),
@@ -31,7 +29,7 @@ def create(store: Store, sent: Object) -> Object:
         customer_email=customer["email"],
         customer_name=customer["name"],
         customer_phone=customer["phone"],
-        due_date=_due(sent, collection, now),
+        due_date=_due(store, sent, collection, now),
         metadata=with_metadata({}, sent.get("metadata")),
         period_start=now,
         period_end=now,
@@ -51,7 +49,7 @@ def update(store: Store, invoice: Object, sent: Object) -> Object:
     if "number" in sent and sent["number"] != invoice["number"]:
         _check_number(store, sent["number"])
     if {"due_date", "days_until_due"} & set(sent):
-        invoice["due_date"] = _due(sent, invoice["collection_method"], invoice["created"])
+        invoice["due_date"] = _due(store, sent, invoice["collection_method"], invoice["created"])
     plain = ("auto_advance", "description", "effective_at", "footer", "number")
     invoice |= {name: sent[name] for name in plain if name in sent}
     invoice["metadata"] = with_metadata(invoice["metadata"], sent.get("metadata"))
@@ -77,7 +75,7 @@ def create_item(store: Store, sent: Object) -> Object:
     currency = _currency(sent.get("currency") or customer["currency"] or "usd")
     _check_amount(sent["amount"], currency)
     invoice = _draft_for(store, sent, customer, currency) if "invoice" in sent else None
-    now = int(time.time())
+    now = store.now()
     period = sent.get("period", {"start": now, "end": now})
     if period["end"] < period["start"]:
         raise StripeRefusal("The period's end must not be before its start.", param="period[end]")
@@ -111,7 +109,7 @@ def finalize(store: Store, invoice: Object, sent: Object) -> Object:
     if invoice["status"] != "draft":
         raise not_editable("This invoice is already finalized, you can't re-finalize a non-draft invoice.")
     customer = store.get("customers", invoice["customer"])
-    now = int(time.time())
+    now = store.now()
     if invoice["due_date"] and invoice["due_date"] < now:
         raise StripeRefusal("The due date must be in the future to finalize an invoice.", param="due_date")
     total(store, invoice)
@@ -131,7 +129,7 @@ def finalize(store: Store, invoice: Object, sent: Object) -> Object:
 def settle(store: Store, invoice: Object) -> None:
     """Nothing is owed any more."""
     invoice |= {"status": "paid", "attempted": True, "auto_advance": False, "amount_remaining": 0}
-    invoice["status_transitions"]["paid_at"] = int(time.time())
+    invoice["status_transitions"]["paid_at"] = store.now()
     _announce(store, invoice, "invoice.paid")
     _announce(store, invoice, "invoice.payment_succeeded")
 
@@ -140,7 +138,7 @@ def void(store: Store, invoice: Object) -> Object:
     if invoice["status"] not in ("open", "uncollectible"):
         raise not_editable(f"You can only void open or uncollectible invoices, this one is {invoice['status']}.")
     invoice |= {"status": "void", "auto_advance": False}
-    invoice["status_transitions"]["voided_at"] = int(time.time())
+    invoice["status_transitions"]["voided_at"] = store.now()
     return _announce(store, invoice, "invoice.voided")
 
 
@@ -148,7 +146,7 @@ def mark_uncollectible(store: Store, invoice: Object) -> Object:
     if invoice["status"] != "open":
         raise not_editable(f"You can only mark open invoices uncollectible, this one is {invoice['status']}.")
     invoice |= {"status": "uncollectible", "auto_advance": False}
-    invoice["status_transitions"]["marked_uncollectible_at"] = int(time.time())
+    invoice["status_transitions"]["marked_uncollectible_at"] = store.now()
     return _announce(store, invoice, "invoice.marked_uncollectible")
 
 
@@ -169,7 +167,7 @@ def _announce(store: Store, invoice: Object, name: str) -> Object:
     return invoice
 
 
-def _due(sent: Object, collection: str, created: int) -> int | None:
+def _due(store: Store, sent: Object, collection: str, created: int) -> int | None:
     given = [name for name in ("due_date", "days_until_due") if name in sent]
     if collection != "send_invoice":
         if given:
@@ -182,7 +180,7 @@ def _due(sent: Object, collection: str, created: int) -> int | None:
         if sent["days_until_due"] < 1:
             raise StripeRefusal("Invalid days_until_due: must be positive", param="days_until_due")
         return created + 86_400 * int(sent["days_until_due"])
-    if sent["due_date"] <= time.time():
+    if sent["due_date"] <= store.now():
         message = "Invalid timestamp: must be an integer Unix timestamp in the future."
         raise StripeRefusal(message, param="due_date")
     return int(sent["due_date"])

@@ -1,7 +1,5 @@
 """Money in the fake Stripe: an invoice is paid, by card or outside of Stripe, or not; a payment goes back."""
 
-import time
-
 from integrations.fakes.stripe_invoicing import not_editable, settle
 from integrations.fakes.stripe_refusals import StripeRefusal
 from integrations.fakes.stripe_shapes import hosted_url, lines
@@ -31,7 +29,7 @@ def pay(store: Store, invoice: Object, sent: Object) -> Object:
 
 
 def _collect(store: Store, invoice: Object, card: str) -> None:
-    now = int(time.time())
+    now = store.now()
     same = {"currency": invoice["currency"], "customer": invoice["customer"], "metadata": {}}
     amount = invoice["amount_due"]
     intent = store.add(

@@ -1,8 +1,7 @@
 """The fake Stripe's memory: its objects by id, and the events that changes to them cause."""
 
-import secrets
+import random
 import string
-import time
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -30,12 +29,15 @@ _KINDS = {
     "invoice_payments": "invoice_payment",
 }
 _ALPHABET = string.ascii_letters + string.digits
+_CHANCE = random.SystemRandom()
 
 
 class Store:
     """Tables keep the order in which things were made; `on_event` hears of every event."""
 
-    def __init__(self, on_event: Callable[[Object], None]) -> None:
+    def __init__(self, on_event: Callable[[Object], None], clock: Callable[[], float], seed: str) -> None:
+        self.clock = clock
+        self.seed = seed
         self.tables: dict[str, Table] = {name: {} for name in _PREFIXES}
         self.on_event = on_event
         self.request: Object = {"id": None, "idempotency_key": None}  # what caused the next events
@@ -43,11 +45,22 @@ class Store:
 
     def add(self, table: str, **fields: Any) -> Object:
         """Keep a new object with the fields that every Stripe object has."""
-        identifier = f"{_PREFIXES[table]}_" + "".join(secrets.choice(_ALPHABET) for _ in range(24))
+        identifier = f"{_PREFIXES[table]}_{self._unused(table)}"
         made: Object = {"id": identifier, "object": _KINDS.get(table, table.removesuffix("s"))}
-        made |= {"created": int(time.time()), "livemode": False}
+        made |= {"created": self.now(), "livemode": False}
         self.tables[table][identifier] = made | fields
         return self.tables[table][identifier]
+
+    def now(self) -> int:
+        return int(self.clock())
+
+    def _unused(self, table: str) -> str:
+        """24 letters and digits: by chance, or, with a seed, the same in every run."""
+        source = random.Random(f"{self.seed} {table} {len(self.tables[table])}") if self.seed else _CHANCE  # noqa: S311 (no secret)
+        while True:
+            letters = "".join(source.choices(_ALPHABET, k=24))
+            if f"{_PREFIXES[table]}_{letters}" not in self.tables[table]:
+                return letters
 
     def get(self, table: str, identifier: str, param: str = "id") -> Object:
         """The object, or Stripe's `resource_missing`: 404 for the address, 400 for a parameter."""

@@ -340,3 +340,20 @@ def test_many_writers_lose_nothing(fake: FakeStripe, api: stripe.StripeClient) -
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(create, range(8))) == set(fake.customers)
+
+
+def test_a_clock_dates_the_objects_and_a_seed_names_them(mailbox: Mailbox) -> None:
+    made = []
+    for _ in range(2):
+        fake = FakeStripe("sk_test_quoin", mailbox.url, "whsec_test", clock=lambda: 1_700_000_000, seed="journey")
+        api = stripe.StripeClient("sk_test_quoin", base_addresses={"api": fake.start()})
+        invoice = opened(api, 100)
+        assert fake.open_invoices() == [invoice.id]
+        fake.pay(invoice.id)
+        assert fake.open_invoices() == []
+        assert fake.wait_for_webhooks()
+        fake.stop()
+        made.append((invoice.id, invoice.customer, fake.invoices[invoice.id]["status_transitions"]["paid_at"]))
+    assert made[0] == made[1]
+    assert made[0][2] == 1_700_000_000
+    stripe.WebhookSignature.verify_header(mailbox.bodies[0], mailbox.signatures[0], "whsec_test", 300)

@@ -5,6 +5,7 @@ import threading
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -14,14 +15,20 @@ from integrations.fakes.server import FakeServer
 from integrations.fakes.stripe import FakeStripe
 
 
+def port_of(url: str) -> int:
+    """The port by which the settings expect a service on this machine; any free one when they look elsewhere."""
+    parts = urlsplit(url)
+    return (parts.port or 0) if parts.hostname in ("127.0.0.1", "localhost") else 0
+
+
 class Command(BaseCommand):
     help = "Play Stripe and Salesforce on this machine until interrupted; what they hold outlives a restart."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--stripe-port", type=int, default=0)
-        parser.add_argument("--salesforce-port", type=int, default=0)
-        parser.add_argument("--state-dir", type=Path, default=Path("var/fakes"))
+        parser.add_argument("--stripe-port", type=int, default=port_of(settings.STRIPE_API_URL))
+        parser.add_argument("--salesforce-port", type=int, default=port_of(settings.SALESFORCE_INSTANCE_URL))
+        parser.add_argument("--state-dir", type=Path, default=settings.VAR_DIR / "fakes")
 
     def handle(self, *, stripe_port: int, salesforce_port: int, state_dir: Path, **options: Any) -> None:
         stopping = threading.Event()
@@ -44,8 +51,8 @@ class Command(BaseCommand):
                 running.append(self._start(name, fake, port))
             stopping.wait()
         finally:
-            for fake in running:
-                fake.stop()
+            for started in running:
+                started.stop()
 
     def _start(self, name: str, fake: FakeServer, port: int) -> FakeServer:
         try:
