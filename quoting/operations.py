@@ -31,7 +31,7 @@ from quoting.queries import approval_facts, current_version, is_expired, live_ve
 
 __all__ = [
     "accept", "clone", "decline", "draft_quote", "remove_commit", "remove_line", "reopen", "revise", "send",
-    "set_commit", "set_line", "set_terms", "settle", "submit",
+    "set_commit", "set_line", "set_terms", "settle", "settle_by_id", "submit",
 ]  # fmt: skip
 
 Status = QuoteVersion.Status
@@ -67,9 +67,16 @@ def submit(version: QuoteVersion, *, act: Act) -> QuoteVersion:
 
 
 def settle(version: QuoteVersion, *, act: Act) -> QuoteVersion:
-    """Call it after an approval: if it was the last one outstanding, the version becomes approved."""
+    """After an approval: if it was the last one outstanding, the version becomes approved. Approving calls this.
+
+    Nothing depends on it: while somebody else is at work on the quote it does nothing, and sending looks for itself.
+    """
     with transaction.atomic():
-        version = locked_version(version)
+        # The approver holds the request and the editor the quote: waiting here for each other they would wait for ever.
+        quote = Quote.objects.select_for_update(skip_locked=True).filter(pk=version.quote_id).first()
+        if quote is None:
+            return version
+        version = locked(version)
         if version.status != Status.IN_REVIEW or approvals.outstanding(version, approval_facts(version)):
             return version
         # The product's own act: whoever approved has not edited the offer, and may approve it again another day.
@@ -78,6 +85,11 @@ def settle(version: QuoteVersion, *, act: Act) -> QuoteVersion:
             version.become(Status.APPROVED)
             version.save()
     return version
+
+
+def settle_by_id(pk: str, act: Act) -> None:
+    """`settle` for governance, which knows a subject by its id alone."""
+    settle(QuoteVersion.objects.get(pk=pk), act=act)
 
 
 def reopen(version: QuoteVersion, *, act: Act) -> QuoteVersion:

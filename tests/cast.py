@@ -1,0 +1,230 @@
+"""The cast and what they work on: people with their roles, a seller, a customer, a price list, a quote, a contract.
+
+Every builder finds what it needs or makes it, through the operations that people use. Time is `NOW` unless said.
+"""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from guardian.shortcuts import assign_perm
+
+from catalog import operations as catalog
+from catalog.models import Product, RateCard, RateCardVersion
+from contracts import operations as contracts
+from contracts.models import Contract, Customer, LegalEntity
+from governance import approvals, roles
+from governance.acts import Act
+from governance.models import ApprovalPolicy, ApprovalRequest
+from governance.policies import install_policies
+from metering.models import Meter
+from metering.operations import define_meter
+from pricing.charges import Charge, Flat, Graduated, PerUnit, Tier
+from quoting import operations as quoting
+from quoting.models import Quote, QuoteVersion
+
+NOW = datetime(2025, 12, 15, 9, tzinfo=UTC)
+START_ON = date(2026, 1, 1)
+VALID_UNTIL = date(2026, 1, 31)
+MILLION = Decimal(1_000_000)
+INPUT = Graduated((Tier(10 * MILLION, Decimal("2.50")), Tier(None, Decimal("2.00"))), per=MILLION)
+OUTPUT = PerUnit(Decimal("10.00"), per=MILLION)
+FEE = Flat(Decimal("20.00"))
+
+PEOPLE = {
+    "ann": ("Ann", "Price", roles.PRICING_MANAGER),
+    "ben": ("Ben", "Sells", roles.SALES_REP),
+    "dee": ("Dee", "Desk", roles.DEAL_DESK),
+    "cara": ("Cara", "Books", roles.FINANCE),
+    "cleo": ("Cleo", "Success", roles.CUSTOMER_SUCCESS),
+    "eric": ("Eric", "Events", roles.ENGINEER),
+    "ada": ("Ada", "Admin", roles.ADMINISTRATOR),
+    "dan": ("Dan", "Contoso", None),
+    "eve": ("Eve", "Stranger", None),
+}
+
+
+def person(username: str) -> User:
+    """One of the cast, in their role; Dan and Eve have none and cannot enter the admin."""
+    if user := User.objects.filter(username=username).first():
+        return user
+    first, last, role = PEOPLE[username]
+    user = User.objects.create_user(
+        username, f"{username}@quoin.test", "quoin", first_name=first, last_name=last, is_staff=role is not None
+    )
+    if role:
+        if not Group.objects.filter(name=role).exists():
+            roles.install_roles()
+        user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+def act(by: User | str | None = None, because: str = "Because it is agreed", at: datetime = NOW) -> Act:
+    """An act of a person (or of the product itself) at NOW."""
+    if by is None:
+        return Act.of_system("test", because, at)
+    return Act.of_user(person(by) if isinstance(by, str) else by, because, at)
+
+
+def dans(because: str = "Accepted on the offer's page", at: datetime = NOW) -> Act:
+    """An act of the customer's person, who has no account."""
+    return Act(None, "Dan Contoso", because, at)
+
+
+def policies() -> None:
+    if not ApprovalPolicy.objects.exists():
+        install_policies(act=act(because="Installed"))
+
+
+def serve(user: User, customer: Customer) -> None:
+    """Let this person see and serve this customer."""
+    assign_perm("contracts.serve_customer", user, customer)
+
+
+def seller() -> LegalEntity:
+    """Quoin Inc., 24 hours of grace, 30 days to pay."""
+    return LegalEntity.objects.filter(key="quoin").first() or contracts.create_legal_entity(
+        key="quoin",
+        name="Quoin Inc.",
+        address="1 Corner Street\nSpringfield",
+        country="US",
+        email="billing@quoin.test",
+        act=act(because="Founded"),
+    )
+
+
+def contoso(**fields: Any) -> Customer:
+    """Contoso Ltd, in dollars and UTC; Ben serves it."""
+    return customer(**({"key": "contoso", "name": "Contoso Ltd", "email": "dan@contoso.test"} | fields))
+
+
+def customer(key: str, **fields: Any) -> Customer:
+    """A customer with that key, served by Ben."""
+    if found := Customer.objects.filter(key=key).first():
+        return found
+    given = {"name": key.title(), "email": f"billing@{key}.test", "billing_address": "2 Side Street\nGotham"} | fields
+    made = contracts.create_customer(key=key, act=act("ben", "New customer"), **given)
+    serve(person("ben"), made)
+    return made
+
+
+def meter(key: str, property: str) -> Meter:  # noqa: A002 - the field's name
+    return Meter.objects.filter(key=key).first() or define_meter(
+        key=key,
+        name=key.replace("-", " ").capitalize(),
+        event_type="llm.request",
+        aggregation="sum",
+        property=property,
+        unit="token",
+        act=act("eric", "We sell this"),
+    )
+
+
+def product(key: str) -> Product:
+    """`input-tokens`, `output-tokens`, `platform-fee`, and `setup`, which the standard card does not price."""
+    if found := Product.objects.filter(key=key).first():
+        return found
+    name, kind, metered, unit, account = {
+        "input-tokens": ("Input tokens", "usage", "ContextTokens", "token", "4000"),
+        "output-tokens": ("Output tokens", "usage", "GeneratedTokens", "token", "4000"),
+        "platform-fee": ("Platform fee", "recurring", None, "month", "4100"),
+        "seats": ("Seats", "recurring", None, "seat", "4100"),
+        "setup": ("Setup", "one_time", None, "setup", "4100"),
+    }[key]
+    return catalog.create_product(
+        key=key,
+        name=name,
+        kind=kind,
+        meter=meter(key, metered) if metered else None,
+        unit=unit,
+        revenue_account=account,
+        act=act("ann", "We sell this"),
+    )
+
+
+def card() -> RateCard:
+    return RateCard.objects.filter(key="standard-usd").first() or catalog.create_rate_card(
+        key="standard-usd", name="Standard USD", currency="USD", act=act("ann", "First price list")
+    )
+
+
+def standard_card() -> RateCardVersion:
+    """Version 1 of Standard USD, published with finance's approval: the two kinds of tokens and the platform fee."""
+    published = card().versions.filter(number=1).first()
+    return published or publish({"input-tokens": INPUT, "output-tokens": OUTPUT, "platform-fee": FEE})
+
+
+def publish(charges: dict[str, Charge], *, effective_from: datetime = NOW, at: datetime = NOW) -> RateCardVersion:
+    """The next version of Standard USD: the rates in force with these on top. What is sold once is billed in advance."""
+    policies()
+    draft = catalog.draft_version(card(), act=act("ann", "New prices", at))
+    for key, charge in charges.items():
+        sold = product(key)
+        once = sold.kind == Product.Kind.ONE_TIME
+        catalog.set_rate(
+            draft, sold, charge, cycle_months=0 if once else 1, in_advance=once, act=act("ann", "New prices", at)
+        )
+    draft = catalog.submit_version(draft, act=act("ann", "Please check", at))
+    approve_all(draft, "cara", at)
+    return catalog.publish_version(draft, effective_from=effective_from, act=act("ann", "Agreed", at))
+
+
+def approve_all(subject: Any, by: str = "dee", at: datetime = NOW) -> None:
+    """Have one of the cast approve everything that is pending for a subject."""
+    for request in ApprovalRequest.objects.filter(subject_id=str(subject.pk), status="pending"):
+        approvals.approve(request, act=act(by, "Worth it", at))
+
+
+def quote_for_contoso(
+    *,
+    discount: str = "15",
+    commit: tuple[str, str] | None = ("40", "36"),
+    to: Customer | None = None,
+    start_on: date = START_ON,
+    months: int = 12,
+    **fields: Any,
+) -> QuoteVersion:
+    """The journey's offer, a draft of Ben's: 20 M input, 4 M output, the fee; a discount on usage; a prepaid commit."""
+    version = empty_quote(to=to, start_on=start_on, months=months, **fields)
+    ben = act("ben", "What Contoso asked for")
+    usage = {"input-tokens": 20 * MILLION, "output-tokens": 4 * MILLION}
+    for key, expected in usage.items():
+        quoting.set_line(version, product(key), expected_usage=expected, discount_percent=Decimal(discount), act=ben)
+    quoting.set_line(version, product("platform-fee"), act=ben)
+    if commit:
+        access, price = (Decimal(amount) for amount in commit)
+        quoting.set_commit(version, access_amount=access, price=price, act=ben)
+    return version
+
+
+def empty_quote(
+    *, to: Customer | None = None, start_on: date = START_ON, months: int = 12, **fields: Any
+) -> QuoteVersion:
+    """A draft of Ben's with nothing in it yet, on the standard card."""
+    policies()
+    quote: Quote = quoting.draft_quote(
+        customer=to or contoso(),
+        rate_card=standard_card().card,
+        owner=person("ben"),
+        start_on=start_on,
+        months=months,
+        valid_until=VALID_UNTIL,
+        legal_entity=seller(),
+        opportunity_key="OPP-1",
+        act=act("ben", "Contoso asked for an offer"),
+        **fields,
+    )
+    return quote.versions.get()
+
+
+def sent(version: QuoteVersion | None = None, **fields: Any) -> QuoteVersion:
+    """The offer, approved by Dee where that is needed, and sent by Ben."""
+    version = quoting.submit(version or quote_for_contoso(**fields), act=act("ben", "Ready"))
+    approve_all(version)
+    return quoting.send(version, act=act("ben", "Off it goes"))
+
+
+def signed_contract(**fields: Any) -> Contract:
+    """The offer, sent and accepted by Dan."""
+    return quoting.accept(sent(**fields), name="Dan Contoso", from_ip="192.0.2.7", act=dans())
