@@ -109,8 +109,7 @@ def bill_contracts(contract_ids: Sequence[UUID], *, through: datetime, act: Act)
                 outcomes.append(failed(pk, facts))
                 continue
             try:
-                with transaction.atomic():
-                    outcomes += _record(facts, facts.parts(through), act)
+                outcomes += _record(facts, facts.parts(through), act)
             except Exception as error:  # one contract's failure must not stop the others
                 outcomes.append(failed(pk, error))
     return outcomes
@@ -183,19 +182,24 @@ def _add_drafts(gathered: list[Gathered]) -> None:
 
 
 def _record(facts: Gathered, wanted: list[Parts], act: Act) -> list[BillingOutcome]:
-    outcomes = []
     unwanted = dict(facts.drafts)
-    for parts in wanted:
-        draft = unwanted.pop(parts.kind, None)
-        if draft is not None and says(draft, parts):
-            continue
-        outcomes.append(outcome(_drafted(facts.contract, draft, parts, act), Result.DRAFTED))
-    for draft in unwanted.values():
-        with change("invoice.discarded", draft, act.saying("Nothing is owed any more.")):
-            draft.become(Invoice.Status.DISCARDED)
-            draft.save()
-        outcomes.append(outcome(draft, Result.DISCARDED))
-    return outcomes
+    changed = [
+        (draft, parts)
+        for parts in wanted
+        if (draft := unwanted.pop(parts.kind, None)) is None or not says(draft, parts)
+    ]
+    if not changed and not unwanted:
+        return []
+    with transaction.atomic():
+        outcomes = [outcome(_drafted(facts.contract, *each, act), Result.DRAFTED) for each in changed]
+        return outcomes + [outcome(_discarded(draft, act), Result.DISCARDED) for draft in unwanted.values()]
+
+
+def _discarded(draft: Invoice, act: Act) -> Invoice:
+    with change("invoice.discarded", draft, act.saying("Nothing is owed any more.")):
+        draft.become(Invoice.Status.DISCARDED)
+        draft.save()
+    return draft
 
 
 def _drafted(contract: Contract, draft: Invoice | None, parts: Parts, act: Act) -> Invoice:

@@ -1,0 +1,219 @@
+"""What is owed and how it becomes invoices, as arithmetic."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from invoicing.calculation import Line, credited_tax, horizon, invoice_parts, still_owed
+from pricing.adjustments import PercentOff
+from pricing.charges import Flat, Graduated, Tier
+from pricing.drawdown import Instrument
+from pricing.periods import Period
+from pricing.rating import Price, Term, rate
+
+JAN, FEB, MAR, APR = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
+END = datetime(2027, 1, 1, tzinfo=UTC)
+MILLION = Decimal(1_000_000)
+DAY = timedelta(days=1)
+COMMIT = UUID(int=7)
+
+
+@dataclass(frozen=True)
+class AgreedTerm:
+    term: Term
+    name: str
+    kind: str = "charge"
+    unit: str = "token"
+    revenue_account: str = "4000"
+    commit_id: UUID | None = None
+    tax_percent: Decimal = Decimal(0)
+
+
+def metered(key: str, *tiers: Tier, percent_off: int = 0) -> AgreedTerm:
+    adjustments = (PercentOff(Decimal(percent_off), key),) if percent_off else ()
+    price = Price(JAN, Graduated(tiers, MILLION), "Standard USD v1")
+    term = Term(key, key, (price,), "USD", JAN, END, "UTC", meter=key, adjustments=adjustments)
+    return AgreedTerm(term, key.title())
+
+
+def fee(amount: int = 20, *, in_advance: bool = False) -> AgreedTerm:
+    price = Price(JAN, Flat(Decimal(amount)), "Standard USD v1")
+    term = Term("fee", "fee", (price,), "USD", JAN, END, "UTC", in_advance=in_advance)
+    return AgreedTerm(term, "Platform fee", revenue_account="4100")
+
+
+def purchase(price: int = 36) -> AgreedTerm:
+    terms = (Price(JAN, Flat(Decimal(price)), "commit"),)
+    term = Term(f"commit:{COMMIT}", "commit", terms, "USD", JAN, END, "UTC", cycle_months=0, in_advance=True)
+    return AgreedTerm(term, "Prepaid usage", kind="commit", commit_id=COMMIT)
+
+
+def prepaid(balance: str = "40") -> Instrument:
+    return Instrument(str(COMMIT), "prepaid", Decimal(balance), "USD", JAN, END, JAN, cost_basis=Decimal("0.9"))
+
+
+INPUT = metered("input", Tier(MILLION * 10, Decimal("2.50")), Tier(None, Decimal("2.00")), percent_off=15)
+OUTPUT = metered("output", Tier(None, Decimal("10.00")), percent_off=15)
+EXPECTED = {"input": MILLION * 20, "output": MILLION * 4}
+
+
+def owed(agreed, quantities, billed=(), through=FEB):
+    terms = [each.term for each in agreed]
+    rated = rate(terms, lambda meter, period: quantities.get(meter, Decimal(0)), horizon(billed, through))
+    return still_owed(agreed, rated, billed)
+
+
+def parts(lines, *instruments, through=FEB, grace=DAY):
+    names = {str(COMMIT): "Prepaid usage"}
+    return invoice_parts(lines, instruments, names, currency="USD", ends_at=END, grace=grace, through=through)
+
+
+def amounts(lines):
+    return [(line.term, line.amount) for line in lines]
+
+
+def test_the_month_of_the_quote_comes_to_a_commit_invoice_and_a_period_invoice() -> None:
+    commit, month = parts(owed([INPUT, OUTPUT, fee(), purchase()], EXPECTED), prepaid())
+    assert (commit.kind, commit.total, commit.closes_at) == ("commit", Decimal("36.00"), JAN)
+    assert [(line.kind, line.amount) for line in month.lines] == [
+        ("charge", Decimal("38.25")),
+        ("charge", Decimal("34.00")),
+        ("charge", Decimal("20.00")),
+        ("drawdown", Decimal("-40.00")),
+    ]
+    assert (month.subtotal, month.tax, month.drawn, month.total) == (
+        Decimal("92.25"),
+        Decimal(0),
+        Decimal("-40.00"),
+        Decimal("52.25"),
+    )
+    assert (month.period, month.closes_at) == (Period(JAN, FEB), FEB + DAY)
+
+
+def test_the_waterfall_of_every_line_adds_up_to_its_amount() -> None:
+    _, month = parts(owed([INPUT, OUTPUT, fee(), purchase()], EXPECTED), prepaid())
+    for line in month.lines:
+        assert sum(Decimal(step["amount"]) for step in line.waterfall) == line.amount
+
+
+def test_the_drawdown_says_what_it_paid_dearer_units_first() -> None:
+    _, month = parts(owed([INPUT, OUTPUT, purchase()], EXPECTED), prepaid())
+    assert [(step["label"], step["amount"]) for step in month.lines[-1].waterfall] == [
+        ("Output", "-34"),
+        ("Input", "-6"),
+    ]
+
+
+def test_commits_do_not_pay_for_fees() -> None:
+    (month,) = parts(owed([fee()], {}), prepaid())
+    assert (month.drawn, month.total) == (Decimal(0), Decimal("20.00"))
+
+
+def test_what_was_billed_is_not_owed_again() -> None:
+    agreed = [INPUT, OUTPUT, fee(), purchase()]
+    billed = owed(agreed, EXPECTED)
+    assert owed(agreed, EXPECTED, billed) == []
+
+
+def test_late_usage_is_a_difference_with_its_original_period_and_the_tax_of_then() -> None:
+    billed = [replace(line, tax_percent=Decimal(19)) for line in owed([INPUT], EXPECTED)]
+    (line,) = owed([INPUT], {"input": MILLION * 21}, billed, through=MAR)[:1]
+    assert (line.period, line.quantity, line.amount) == (Period(JAN, FEB), MILLION, Decimal("1.70"))
+    assert (line.tax_percent, line.is_late) == (Decimal(19), True)
+    assert line.waterfall[-1]["kind"] == "billed"
+    assert sum(Decimal(step["amount"]) for step in line.waterfall) == line.amount
+
+
+def test_late_usage_inside_a_free_tier_makes_no_invoice_by_itself() -> None:
+    free = metered("input", Tier(MILLION, Decimal(0)), Tier(None, Decimal("2.00")))
+    billed = owed([free], {"input": Decimal(5)})
+    late = owed([free], {"input": Decimal(9)}, billed)
+    assert [(line.quantity, line.amount) for line in late] == [(Decimal(4), Decimal(0))]
+    assert parts(late) == []
+
+
+def test_a_run_for_an_earlier_day_takes_nothing_back() -> None:
+    billed = owed([INPUT, fee(in_advance=True)], EXPECTED, through=MAR)
+    assert owed([INPUT, fee(in_advance=True)], EXPECTED, billed, through=FEB) == []
+
+
+def test_a_term_that_ended_early_gives_back_what_was_billed_in_advance() -> None:
+    billed = owed([fee(31, in_advance=True)], {}, through=JAN)
+    ended = fee(31, in_advance=True)
+    ended = replace(ended, term=replace(ended.term, end=datetime(2026, 1, 11, tzinfo=UTC)))
+    lines = owed([ended], {}, billed, through=FEB)
+    assert sorted(amounts(lines)) == [("fee", Decimal("-31.00")), ("fee", Decimal("10.00"))]
+
+
+def test_what_is_out_of_grace_is_not_held_up_by_what_fell_due_since() -> None:
+    lines = owed([fee()], {}, through=MAR)
+    (month,) = parts(lines, through=MAR)
+    assert amounts(month.lines) == [("fee", Decimal("20.00"))]
+    assert (month.period, month.closes_at) == (Period(JAN, FEB), FEB + DAY)
+
+
+def test_late_lines_wait_for_the_next_regular_invoice() -> None:
+    billed = owed([INPUT], EXPECTED)
+    (draft,) = parts(owed([INPUT], {"input": MILLION * 21}, billed, through=FEB + 3 * DAY), through=FEB + 3 * DAY)
+    assert draft.closes_at == END + DAY
+    usage = {"input": MILLION * 21}
+    (later,) = parts(owed([INPUT], usage, billed, through=MAR), through=MAR)
+    assert (len(later.lines), later.closes_at) == (2, MAR + DAY)
+
+
+def test_tax_falls_on_charges_before_commits_pay_and_not_on_the_purchase() -> None:
+    agreed = [replace(each, tax_percent=Decimal(19)) for each in (INPUT, OUTPUT, fee(), purchase())]
+    commit, month = parts(owed(agreed, EXPECTED), prepaid())
+    assert (commit.tax, commit.total) == (Decimal(0), Decimal("36.00"))
+    assert (month.tax, month.total) == (Decimal("17.53"), Decimal("69.78"))
+    assert sum(line.tax for line in month.lines) == month.tax
+
+
+def test_what_is_taken_back_is_not_paid_from_a_commit_first() -> None:
+    billed = owed([INPUT], EXPECTED)
+    lines = owed([INPUT], {"input": MILLION * 10}, billed, through=MAR)
+    (month,) = parts(lines, prepaid(), through=MAR)
+    assert amounts(month.lines) == [
+        ("input", Decimal("-17.00")),
+        ("input", Decimal("21.25")),
+        (f"commit:{COMMIT}", Decimal("-4.25")),
+    ]
+    assert month.total == Decimal(0)
+
+
+@given(
+    usage=st.lists(st.integers(0, 30_000_000), min_size=1, max_size=6),
+    tax=st.sampled_from([Decimal(0), Decimal("7.7"), Decimal(19)]),
+    balance=st.decimals(0, 100, places=2),
+)
+def test_an_invoice_adds_up_and_billing_in_any_number_of_runs_comes_to_the_same(usage, tax, balance) -> None:
+    agreed = [replace(INPUT, tax_percent=tax), replace(fee(), tax_percent=tax)]
+    billed: dict[tuple[str, Period], Line] = {}
+    for quantity in usage:
+        lines = owed(agreed, {"input": Decimal(quantity)}, list(billed.values()), through=MAR)
+        for made in parts(lines, prepaid(str(balance)), through=MAR + 2 * DAY):
+            assert made.total == sum(line.amount + line.tax for line in made.lines)
+            assert -made.drawn <= balance
+        for line in lines:
+            before = billed.get((line.term, line.period))
+            billed[line.term, line.period] = replace(
+                line,
+                quantity=line.quantity + (before.quantity if before else 0),
+                amount=line.amount + (before.amount if before else 0),
+            )
+    rated = rate([each.term for each in agreed], lambda *_: Decimal(usage[-1]), MAR)
+    assert sum(line.amount for line in billed.values()) == sum(line.amount.amount for line in rated)
+
+
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=8), st.integers(0, 2500))
+def test_the_taxes_of_all_credits_add_up_to_the_tax_of_the_invoice(cents, tax_cents) -> None:
+    credited, tax = [Decimal(each) / 100 for each in cents], Decimal(tax_cents) / 100
+    total, before, taxes = sum(credited), Decimal(0), Decimal(0)
+    for amount in credited:
+        taxes += credited_tax(tax, total, before, amount, "USD")
+        before += amount
+    assert taxes == tax
