@@ -1,7 +1,5 @@
 """Tables of the ledger: accounts, journal entries, postings. Append-only."""
 
-import uuid
-
 import pgtrigger
 from django.db import models
 from django.db.models import Q
@@ -36,15 +34,15 @@ BALANCED = pgtrigger.Trigger(
     when=pgtrigger.After,
     operation=pgtrigger.Insert,
     timing=pgtrigger.Deferred,
-    declare=[("entry", "uuid"), ("sums", "record")],
+    declare=[("entry", "bigint"), ("sums", "record")],
     func="""
         entry := (CASE TG_TABLE_NAME WHEN 'ledger_journalentry' THEN to_jsonb(NEW)->>'id'
-                                     ELSE to_jsonb(NEW)->>'entry_id' END)::uuid;
+                                     ELSE to_jsonb(NEW)->>'entry_id' END)::bigint;
         SELECT count(*) AS n, coalesce(sum(debit - credit), 0) AS difference
             INTO sums FROM ledger_posting WHERE entry_id = entry;
         IF sums.n < 2 OR sums.difference <> 0 THEN
-            RAISE EXCEPTION 'journal entry % does not balance (% postings, difference %)', entry, sums.n, sums.difference
-                USING ERRCODE = 'check_violation';
+            RAISE EXCEPTION 'journal entry % does not balance (% postings, difference %)',
+                entry, sums.n, sums.difference USING ERRCODE = 'check_violation';
         END IF;
         RETURN NULL;
     """,
@@ -52,9 +50,10 @@ BALANCED = pgtrigger.Trigger(
 
 
 class JournalEntry(models.Model):
-    """One booking, in one currency, for one source."""
+    """One booking, in one currency, for one source. Its id is the entry number that the ERP sees."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    customer_path = "customer"
+
     legal_entity = models.ForeignKey(LegalEntity, models.PROTECT, related_name="+")
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="+")
     source_type = models.CharField(max_length=40)
@@ -62,12 +61,16 @@ class JournalEntry(models.Model):
     posted_on = models.DateField()
     currency = models.CharField(max_length=3)
     description = models.CharField(max_length=300)
+    reverses = models.OneToOneField(
+        "self", models.PROTECT, null=True, blank=True, related_name="reversed_by", help_text="the entry this one undoes"
+    )
     change = models.ForeignKey(Change, models.PROTECT, related_name="+")
 
     class Meta:
-        ordering = ["posted_on", "source_type", "source_id"]
+        ordering = ["posted_on", "id"]
         verbose_name_plural = "journal entries"
         constraints = [models.UniqueConstraint(fields=["source_type", "source_id"], name="one_entry_per_source")]
+        indexes = [models.Index("posted_on", "id", name="journal_by_day")]
         triggers = [*append_only("a journal entry never changes"), BALANCED]
 
     def __str__(self) -> str:
