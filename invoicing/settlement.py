@@ -13,7 +13,7 @@ from governance.models import ApprovalRequest
 from invoicing.calculation import credited_tax
 from invoicing.models import CreditNote, Invoice, InvoiceSeries, Payment
 from invoicing.queries import ISSUED, credited, paid
-from pricing.money import exponent, round_amount, shown
+from pricing.money import exponent, plain, round_amount, shown
 
 CREDIT_PREFIX = "CN-"
 CREDIT_AMOUNT = "credit_amount"
@@ -90,7 +90,7 @@ def request_credit_note(invoice: Invoice, *, amount: Decimal, act: Act) -> list[
 def credit_facts(invoice: Invoice, amount: Decimal) -> list[approvals.Fact]:
     """What approval policies watch: one credit, after so much was credited; an approval is good for it once."""
     before = credited(invoice)
-    inputs = {"invoice": invoice.pk, "credited": str(round_amount(before, invoice.currency)), "credit": str(amount)}
+    inputs = {"invoice": invoice.pk, "credited": plain(before), "credit": plain(amount)}
     why = f"credit of {shown(amount, invoice.currency)} on {invoice.number}"
     return [approvals.Fact(CREDIT_AMOUNT, amount, approvals.hash_of(inputs), why, exact=True)]
 
