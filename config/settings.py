@@ -134,6 +134,8 @@ if CELERY_BROKER_URL.startswith("pgmq:"):
         "pool_size": 4,
         "wait_time_seconds": 0,
     }
+elif CELERY_BROKER_URL.startswith("redis"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True

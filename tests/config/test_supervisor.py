@@ -14,8 +14,13 @@ SLEEP_TWICE = ["-c", "import os, time; os.fork(); time.sleep(60)"]
 
 
 def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and that nobody has waited for yet does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
     stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def test_children_run_until_they_are_stopped(tmp_path: Path) -> None:
