@@ -139,8 +139,12 @@ def test_discounts_and_minimum_of_a_fixed_quantity_are_prorated_with_it():
         at(12),
     )
     assert steps(line) == [
-        ("list", "300"), ("amount_off", "-30"), ("percent_off", "-27"), ("minimum", "27"), ("proration", "-135"),
-    ]  # fmt: skip
+        ("list", "300"),
+        ("amount_off", "-30"),
+        ("percent_off", "-27"),
+        ("minimum", "27"),
+        ("proration", "-135"),
+    ]
     assert amounts([line]) == ["135.00"]
 
 
