@@ -11,6 +11,16 @@ from config.supervisor import CannotRun, Processes, check_port, only_one
 
 SLEEP = ["-c", "import time; time.sleep(60)"]
 SLEEP_TWICE = ["-c", "import os, time; os.fork(); time.sleep(60)"]
+SUPERVISOR = f"""
+import pathlib, sys, time
+from config.supervisor import Processes
+
+processes = Processes(pathlib.Path(sys.argv[1]))
+processes.start("web", {SLEEP_TWICE}, {{}})
+processes.start("worker", {SLEEP}, {{}})
+print("started", flush=True)
+time.sleep(60)
+"""
 
 
 def is_alive(pid: int) -> bool:
@@ -45,13 +55,8 @@ def test_a_child_that_ends_is_reported_with_its_log(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_supervisor_left_behind_is_ended_by_the_next(tmp_path: Path) -> None:
-    script = (
-        "import pathlib, sys, time; from config.supervisor import Processes;"
-        f"p = Processes(pathlib.Path(sys.argv[1])); p.start('web', {SLEEP_TWICE!r}, {{}}); p.start('worker', {SLEEP!r}, {{}});"
-        "print('started', flush=True); time.sleep(60)"
-    )
     supervisor = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        [sys.executable, "-c", SUPERVISOR, str(tmp_path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
     )
     assert supervisor.stdout is not None
     assert supervisor.stdout.readline() == b"started\n"
@@ -79,10 +84,10 @@ def test_a_number_that_another_program_was_given_since_is_left_alone(tmp_path: P
 
 
 def test_a_second_supervisor_is_refused(tmp_path: Path) -> None:
-    with only_one(tmp_path / "up.lock"), pytest.raises(CannotRun, match="already running"):
-        with only_one(tmp_path / "up.lock"):
-            pytest.fail("two at once")
-    with only_one(tmp_path / "up.lock"):
+    lock = tmp_path / "up.lock"
+    with only_one(lock), pytest.raises(CannotRun, match="already running"), only_one(lock):
+        pytest.fail("two at once")
+    with only_one(lock):
         pass
 
 
