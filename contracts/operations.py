@@ -4,7 +4,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from guardian.shortcuts import assign_perm, remove_perm
 
 from contracts import commits, queries
 from contracts.models import Commit, Contract, ContractLine, Customer, LegalEntity, Override
@@ -12,6 +14,7 @@ from contracts.numbers import next_number
 from contracts.terms import SignedTerms, term_of_contract
 from governance.acts import Act, Refused
 from governance.change import change, locked
+from governance.doors import SERVE_CUSTOMER
 from governance.entities import Entity
 from pricing.money import exponent, round_amount
 from pricing.periods import Period, midnight, zone_named
@@ -58,7 +61,21 @@ def create_customer(*, act: Act, **fields: Any) -> Customer:
     customer = Customer(**fields)
     with change("customer.created", customer, act):
         _checked_customer(customer).save()
+        if act.by is not None:
+            assign_perm(SERVE_CUSTOMER, act.by, customer)  # who brings a customer serves it
     return customer
+
+
+def assign_customer(customer: Customer, user: User, *, act: Act) -> None:
+    """Let this person see and serve this customer, without seeing every other."""
+    with change("customer.assigned", customer, act):
+        assign_perm(SERVE_CUSTOMER, user, customer)
+
+
+def unassign_customer(customer: Customer, user: User, *, act: Act) -> None:
+    """Take that back."""
+    with change("customer.unassigned", customer, act):
+        remove_perm(SERVE_CUSTOMER, user, customer)
 
 
 def update_customer(customer: Customer, *, act: Act, **fields: Any) -> Customer:

@@ -27,7 +27,7 @@ from quoting.drafting import (
     set_terms,
 )
 from quoting.models import Quote, QuoteCommit, QuoteLine, QuoteVersion
-from quoting.queries import approval_facts, current_version, is_expired, live_version, local_today
+from quoting.queries import approval_facts, current_version, is_expired, latest_version, local_today
 
 __all__ = [
     "accept", "clone", "decline", "draft_quote", "remove_commit", "remove_line", "reopen", "revise", "send",
@@ -158,8 +158,8 @@ def revise(quote: Quote, *, act: Act) -> QuoteVersion:
     """
     with transaction.atomic():
         quote = locked(quote)
-        before = live_version(quote) or quote.versions.order_by("-number").first()
-        if before is None or before.status == Status.ACCEPTED:
+        before = latest_version(quote)
+        if before.status == Status.ACCEPTED:
             raise Refused("This quote has been accepted; what was signed is changed by the contract.")
         version = _copy_of(locked(before), quote, act)
         version.number = before.number + 1
@@ -174,9 +174,7 @@ def revise(quote: Quote, *, act: Act) -> QuoteVersion:
 
 def clone(quote: Quote, *, owner: User | None = None, act: Act) -> Quote:
     """A new quote for the same customer with the contents of the latest version, at the prices in force, unapproved."""
-    before = quote.versions.order_by("-number").select_related("rate_card_version__card").first()
-    if before is None:
-        raise Refused("There is nothing to clone.")
+    before = latest_version(quote)
     copy = Quote(
         customer=quote.customer,
         legal_entity=quote.legal_entity,

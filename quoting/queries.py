@@ -145,6 +145,14 @@ def live_version(quote: Quote) -> QuoteVersion | None:
     return QuoteVersion.objects.filter(quote=quote).exclude(status__in=dead).first()
 
 
+def latest_version(quote: Quote) -> QuoteVersion:
+    """What the quote stands at: its live version or, when it has none, its last one."""
+    version = live_version(quote) or quote.versions.order_by("-number").first()
+    if version is None:
+        raise Refused(f"{quote} has no version.")
+    return version
+
+
 def is_expired(version: QuoteVersion, at: datetime) -> bool:
     """Whether its last day, where the customer is, has passed."""
     return local_today(version.quote.customer, at) > version.valid_until

@@ -79,7 +79,7 @@ def month_totals(
     for month in months:
         due = [line for line in lines if falls_in(month, line, by_key[line.key].term)]
         drawables = [
-            drawable(by_key[line.key], str(index), line.period, line.quantity, line.amount.amount)
+            drawable(by_key[line.key], f"{index:06d}", line.period, line.quantity, line.amount.amount)
             for index, line in enumerate(due)
             if by_key[line.key].is_drawable
         ]

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import Group, User
-from guardian.shortcuts import assign_perm
 
 from catalog import operations as catalog
 from catalog.models import Product, RateCard, RateCardVersion
+from config.cast import CAST
 from contracts import operations as contracts
 from contracts.models import Contract, Customer, LegalEntity
 from governance import approvals, roles
@@ -32,14 +32,9 @@ INPUT = Graduated((Tier(10 * MILLION, Decimal("2.50")), Tier(None, Decimal("2.00
 OUTPUT = PerUnit(Decimal("10.00"), per=MILLION)
 FEE = Flat(Decimal("20.00"))
 
-PEOPLE = {
-    "ann": ("Ann", "Price", roles.PRICING_MANAGER),
-    "ben": ("Ben", "Sells", roles.SALES_REP),
-    "dee": ("Dee", "Desk", roles.DEAL_DESK),
-    "cara": ("Cara", "Books", roles.FINANCE),
-    "cleo": ("Cleo", "Success", roles.CUSTOMER_SUCCESS),
-    "eric": ("Eric", "Events", roles.ENGINEER),
-    "ada": ("Ada", "Admin", roles.ADMINISTRATOR),
+# Everybody in the demo company; Dan is the customer's person and Eve a stranger, and neither has a role.
+PEOPLE: dict[str, tuple[str, str, str | None]] = {
+    **{each.username: (each.first_name, each.last_name, each.role) for each in CAST},
     "dan": ("Dan", "Contoso", None),
     "eve": ("Eve", "Stranger", None),
 }
@@ -77,11 +72,6 @@ def policies() -> None:
         install_policies(act=act(because="Installed"))
 
 
-def serve(user: User, customer: Customer) -> None:
-    """Let this person see and serve this customer."""
-    assign_perm("contracts.serve_customer", user, customer)
-
-
 def seller() -> LegalEntity:
     """Quoin Inc., 24 hours of grace, 30 days to pay."""
     return LegalEntity.objects.filter(key="quoin").first() or contracts.create_legal_entity(
@@ -100,13 +90,11 @@ def contoso(**fields: Any) -> Customer:
 
 
 def customer(key: str, **fields: Any) -> Customer:
-    """A customer with that key, served by Ben."""
+    """A customer with that key, served by Ben, who brought it."""
     if found := Customer.objects.filter(key=key).first():
         return found
     given = {"name": key.title(), "email": f"billing@{key}.test", "billing_address": "2 Side Street\nGotham"} | fields
-    made = contracts.create_customer(key=key, act=act("ben", "New customer"), **given)
-    serve(person("ben"), made)
-    return made
+    return contracts.create_customer(key=key, act=act("ben", "New customer"), **given)
 
 
 def meter(key: str, property: str) -> Meter:  # noqa: A002 - the field's name
@@ -156,7 +144,7 @@ def standard_card() -> RateCardVersion:
 
 
 def publish(charges: dict[str, Charge], *, effective_from: datetime = NOW, at: datetime = NOW) -> RateCardVersion:
-    """The next version of Standard USD: the rates in force with these on top. What is sold once is billed in advance."""
+    """The next version of Standard USD: these on top of the rates in force. What is sold once is billed in advance."""
     policies()
     draft = catalog.draft_version(card(), act=act("ann", "New prices", at))
     for key, charge in charges.items():
