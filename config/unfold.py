@@ -96,7 +96,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "STYLES": [lambda request: static("quoin/admin.css")],
     "SHOW_VIEW_ON_SITE": False,
-    "COMMAND": {"search_models": True, "show_history": True},
+    "COMMAND": {"search_callback": "config.search.search", "show_history": True},
     "SIDEBAR": {
         "show_search": True,
         "show_all_applications": False,

@@ -13,25 +13,24 @@ from django.core.management import call_command
 from guardian.shortcuts import assign_perm
 
 from catalog import operations as catalog
-from catalog.models import Product, RateCard, RateCardVersion
+from catalog.models import Product, RateCard
 from config.cast import install_cast, install_seller
 from config.journey.stage import Stage
 from config.journey.usage_file import Request
+from config.standard_prices import MILLION, standard_prices, standard_products
 from contracts import operations as contracts
 from contracts.models import Contract, Customer, LegalEntity
 from governance import approvals
 from governance.acts import Act, Refused
 from governance.doors import SERVE_CUSTOMER
 from governance.models import ApprovalRequest, SystemKey
-from invoicing import billing
+from invoicing import operations as invoicing
 from invoicing.models import Invoice
-from metering import operations as metering
-from pricing.charges import Flat, Graduated, PerUnit, Tier
 from pricing.periods import add_months, midnight
+from quoting import drafting
 from quoting import operations as quoting
 from quoting.models import Quote, QuoteVersion
 
-MILLION = Decimal(1_000_000)
 BATCH = 1_000
 GRACE_HOURS = 12
 OPPORTUNITY = "OPP-1001"
@@ -115,7 +114,7 @@ def quote_and_approve(story: Story) -> None:
         act=ben,
     )
     assign_perm(SERVE_CUSTOMER, story.people["ben"], story.customer)
-    story.quote = quoting.draft_quote(
+    story.quote = drafting.draft_quote(
         customer=story.customer,
         rate_card=story.card,
         owner=story.people["ben"],
@@ -131,9 +130,9 @@ def quote_and_approve(story: Story) -> None:
     expected = {"input-tokens": 20 * MILLION, "output-tokens": 4 * MILLION}
     for product in Product.objects.order_by("pk").filter(key__in=expected):
         usage = expected[product.key]
-        quoting.set_line(version, product, expected_usage=usage, discount_percent=Decimal(15), act=ben)
-    quoting.set_line(version, Product.objects.get(key="platform-fee"), quantity=Decimal(1), act=ben)
-    quoting.set_commit(
+        drafting.set_line(version, product, expected_usage=usage, discount_percent=Decimal(15), act=ben)
+    drafting.set_line(version, Product.objects.get(key="platform-fee"), quantity=Decimal(1), act=ben)
+    drafting.set_commit(
         version, name="Prepaid usage", access_amount=Decimal("40.00"), price=Decimal("36.00"), product_keys=[], act=ben
     )
     _go_round_the_approval(story, version, at)
@@ -166,7 +165,7 @@ def measure_and_bill(story: Story) -> None:
             send_usage(story, story.usage, key)
         at = story.stage.set_clock(month_end + timedelta(hours=GRACE_HOURS))
         for _ in range(2):
-            billing.bill_due(through=at, act=Act.of_system("timetable", "Monthly billing", at))
+            invoicing.bill_due(through=at, act=Act.of_system("timetable", "Monthly billing", at))
         story.stage.work_off(at)
         at = story.stage.set_clock(month_end + timedelta(days=1, hours=9))
         pay_at_stripe(story)
@@ -197,39 +196,6 @@ def pay_at_stripe(story: Story) -> None:
         story.stage.stripe.pay(invoice)
 
 
-def standard_products(act: Act) -> dict[str, Product]:
-    """Input and output tokens measured by two meters, and a platform fee."""
-    products = {}
-    for name in ("Input tokens", "Output tokens"):
-        key = name.lower().replace(" ", "-")
-        meter = metering.define_meter(
-            key=key,
-            name=name,
-            event_type="llm.request",
-            aggregation="sum",
-            property=key.replace("-", "_"),
-            unit="token",
-            act=act,
-        )
-        products[key] = catalog.create_product(
-            key=key, name=name, kind="usage", meter=meter, unit="token", revenue_account="4000", act=act
-        )
-    products["platform-fee"] = catalog.create_product(
-        key="platform-fee", name="Platform fee", kind="recurring", unit="month", revenue_account="4100", act=act
-    )
-    return products
-
-
-def standard_prices(card: RateCard, products: dict[str, Product], *, act: Act) -> RateCardVersion:
-    """A draft with the launch prices in dollars."""
-    draft = catalog.draft_version(card, note="Launch prices", act=act)
-    tiers = (Tier(10 * MILLION, Decimal("2.50")), Tier(None, Decimal("2.00")))
-    catalog.set_rate(draft, products["input-tokens"], Graduated(tiers, per=MILLION), act=act)
-    catalog.set_rate(draft, products["output-tokens"], PerUnit(Decimal("10.00"), per=MILLION), act=act)
-    catalog.set_rate(draft, products["platform-fee"], Flat(Decimal("20.00")), act=act)
-    return draft
-
-
 def _go_round_the_approval(story: Story, version: QuoteVersion, at: datetime) -> None:
     """Submit, then try what a rep in a hurry would try. Each attempt is refused."""
     ben = story.act("ben", "The customer is waiting", at)
@@ -241,7 +207,9 @@ def _go_round_the_approval(story: Story, version: QuoteVersion, at: datetime) ->
     story.must_refuse(lambda: quoting.accept(version, name="Ben", from_ip=None, act=ben))
     line = version.lines.first()
     story.must_refuse(
-        lambda: quoting.set_line(version, line.product, expected_usage=line.expected_usage, discount_percent=9, act=ben)
+        lambda: drafting.set_line(
+            version, line.product, expected_usage=line.expected_usage, discount_percent=9, act=ben
+        )
     )
 
 

@@ -3,7 +3,7 @@
 from io import StringIO
 from typing import Any
 
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 
@@ -13,5 +13,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         call_command("install_broker", stdout=StringIO())
-        if "install" in get_commands():
-            call_command("install", stdout=StringIO())
+        call_command("install", stdout=StringIO())

@@ -5,10 +5,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
 from rich.console import Console
@@ -63,8 +64,9 @@ class Command(BaseCommand):
             check_database()
         with self.step("Bringing the tables up to date"):
             call_command("prepare")
-        if settings.DEMO and "demo" in get_commands():
-            call_command("demo")
+        if settings.DEMO:
+            with self.step("Seeing to the demo company, made at the first start"):
+                call_command("demo", stdout=StringIO())
 
     def start(self, processes: Processes, stop: threading.Event) -> None:
         with self.step("Starting web, worker and scheduler"):
