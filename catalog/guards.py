@@ -113,8 +113,9 @@ def rates_change_in_drafts_only() -> pgtrigger.Trigger:
             END IF;
             IF TG_OP = 'INSERT' AND state = 'published' AND is_being_written AND EXISTS (
                 SELECT FROM catalog_rate restored
-                WHERE restored.version_id = source AND restored.product_id = NEW.product_id AND restored.charge = NEW.charge
-                    AND restored.cycle_months = NEW.cycle_months AND restored.in_advance = NEW.in_advance
+                WHERE restored.version_id = source AND restored.product_id = NEW.product_id
+                    AND restored.charge = NEW.charge AND restored.cycle_months = NEW.cycle_months
+                    AND restored.in_advance = NEW.in_advance
             ) THEN
                 RETURN NEW;
             END IF;

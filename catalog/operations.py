@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db.models import Max
 
 from catalog.models import Product, Rate, RateCard, RateCardVersion
-from catalog.queries import publication_facts, version_at
+from catalog.queries import live_draft, publication_facts, version_at
 from governance import approvals
 from governance.acts import Act, Refused
 from governance.change import change, locked
@@ -68,7 +68,7 @@ def draft_version(card: RateCard, *, note: str = "", act: Act) -> RateCardVersio
     draft = RateCardVersion(card=card, note=note)
     with change("rate_card.drafted", draft, act):
         card = locked(card)
-        live = card.versions.filter(status__in=[Status.DRAFT, Status.IN_REVIEW]).first()
+        live = live_draft(card)
         if live is not None:
             raise Refused(f"{card.name} already has a version {live.get_status_display().lower()}; finish that first.")
         draft.save()

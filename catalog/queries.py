@@ -19,6 +19,11 @@ def version_at(card: RateCard, at: datetime) -> RateCardVersion | None:
     return _in_force(card.versions.all(), at).first()
 
 
+def live_draft(card: RateCard) -> RateCardVersion | None:
+    """The version being drafted or reviewed; there is at most one."""
+    return card.versions.filter(status__in=[Status.DRAFT, Status.IN_REVIEW]).select_related("card").first()
+
+
 def cards_at(at: datetime) -> list[tuple[RateCard, RateCardVersion | None]]:
     """Every rate card with its version in force at `at`, by name; two queries however many cards."""
     versions = _in_force(RateCardVersion.objects.all(), at).distinct("card_id")
