@@ -60,7 +60,7 @@ def hash_of(inputs: Any) -> str:
 def needs(subject: models.Model, facts: Iterable[Fact]) -> list[Need]:
     """What must be agreed for this subject as it is now, in the order of the policies."""
     policies = ApprovalPolicy.objects.filter(subject_type=subject._meta.label_lower, is_active=True)
-    latest = {r.policy_id: r for r in _requests_of(subject).order_by("requested_at", "decided_at")}
+    latest = {request.policy_id: request for request in _requests_of(subject)}
     by_watched = {fact.watched: fact for fact in facts}
     return [
         Need(policy, fact, latest.get(policy.pk))
@@ -89,7 +89,7 @@ def ask(subject: models.Model, facts: Iterable[Fact], *, act: Act) -> list[Appro
     wanted = needs(subject, facts)
     kept = {need.request.pk for need in wanted if need.request and (need.is_met or _same_question(need))}
     with change("approval.requested", subject, act):
-        for stale in _requests_of(subject).exclude(pk__in=kept).exclude(status=Status.SUPERSEDED):
+        for stale in _requests_of(subject).exclude(pk__in=kept).select_for_update(of=("self",)):
             stale.become(Status.SUPERSEDED)
             stale.save()
         pending = []
@@ -118,7 +118,7 @@ def ask(subject: models.Model, facts: Iterable[Fact], *, act: Act) -> list[Appro
 def close(subject: models.Model, *, act: Act) -> None:
     """Take back the questions nobody has answered: the subject is being edited again, or given up."""
     with change("approval.withdrawn", subject, act):
-        for request in _requests_of(subject).filter(status=Status.PENDING):
+        for request in _requests_of(subject).filter(status=Status.PENDING).select_for_update(of=("self",)):
             request.become(Status.SUPERSEDED)
             request.save()
 
@@ -181,6 +181,9 @@ def _same_question(need: Need) -> bool:
 
 
 def _requests_of(subject: models.Model) -> models.QuerySet[ApprovalRequest]:
-    return ApprovalRequest.objects.filter(
-        subject_type=subject._meta.label_lower, subject_id=str(subject.pk)
-    ).select_related("policy")
+    """The questions that still count, one at most for each policy."""
+    return (
+        ApprovalRequest.objects.filter(subject_type=subject._meta.label_lower, subject_id=str(subject.pk))
+        .exclude(status=Status.SUPERSEDED)
+        .select_related("policy")
+    )
