@@ -6,8 +6,8 @@ needs become requests; a request once approved stands for as long as the fact ha
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -26,13 +26,25 @@ settle_by_subject: dict[str, Callable[[str, Act], None]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A watched value. `exact` facts must match their approval to the byte; others may also have got smaller."""
+    """A watched value. `exact` facts must match their approval to the byte; others may also have got smaller.
+
+    `parts` are the values it was taken from, by name, where a limit holds for each of them: none may have grown.
+    """
 
     watched: str
     value: Decimal
     inputs_hash: str
     why: str
     exact: bool = False
+    parts: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def is_covered_by(self, request: ApprovalRequest) -> bool:
+        """Whether what was agreed holds for this as well."""
+        if request.inputs_hash == self.inputs_hash:
+            return True
+        if self.exact or self.value > request.value:
+            return False
+        return all(value <= Decimal(request.parts.get(name, 0)) for name, value in self.parts.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +57,8 @@ class Need:
 
     @property
     def is_met(self) -> bool:
-        if self.request is None or self.request.status != Status.APPROVED:
-            return False
-        if self.request.inputs_hash == self.fact.inputs_hash:
-            return True
-        return not self.fact.exact and self.fact.value <= self.request.value
+        request = self.request
+        return request is not None and request.status == Status.APPROVED and self.fact.is_covered_by(request)
 
 
 def hash_of(inputs: Any) -> str:
@@ -106,6 +115,7 @@ def ask(subject: models.Model, facts: Iterable[Fact], *, act: Act) -> list[Appro
                 subject_name=str(subject)[:200],
                 value=need.fact.value,
                 inputs_hash=need.fact.inputs_hash,
+                parts={name: str(value) for name, value in need.fact.parts.items()},
                 why=need.fact.why,
                 requested_by=act.by,
                 requested_at=act.at,

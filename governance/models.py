@@ -87,6 +87,7 @@ class ApprovalRequest(Entity, Lifecycle):
     subject_name = models.CharField(max_length=200)
     value = models.DecimalField(max_digits=20, decimal_places=6)
     inputs_hash = models.CharField(max_length=64)
+    parts = models.JSONField(default=dict, help_text="the values that the watched one was taken from, as text by name")
     why = models.TextField(help_text="why this approval is needed, fit for the requester and the approver")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     requested_at = models.DateTimeField()
@@ -127,7 +128,7 @@ class ApprovalRequest(Entity, Lifecycle):
                         NEW.status = 'superseded' AND (to_jsonb(NEW) - 'status') = (to_jsonb(OLD) - 'status')) THEN
                         RAISE EXCEPTION 'a decided approval request never changes' USING ERRCODE = 'restrict_violation';
                     END IF;
-                    IF NEW.value <> OLD.value OR NEW.inputs_hash <> OLD.inputs_hash
+                    IF NEW.value <> OLD.value OR NEW.parts <> OLD.parts OR NEW.inputs_hash <> OLD.inputs_hash
                         OR NEW.requested_by_id <> OLD.requested_by_id OR NEW.subject_id <> OLD.subject_id THEN
                         RAISE EXCEPTION 'what was asked never changes' USING ERRCODE = 'restrict_violation';
                     END IF;

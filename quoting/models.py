@@ -111,12 +111,21 @@ class QuoteVersion(Entity, Lifecycle):
             pgtrigger.Trigger(
                 name="sent_is_sent",
                 when=pgtrigger.Before,
-                operation=pgtrigger.Update | pgtrigger.Delete,
+                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
                 declare=[("free", "text[]")],
                 func="""
+                    IF TG_OP = 'INSERT' THEN
+                        IF NEW.status = 'draft' THEN RETURN NEW; END IF;
+                        RAISE EXCEPTION 'an offer begins as a draft' USING ERRCODE = 'restrict_violation';
+                    END IF;
                     IF TG_OP = 'DELETE' THEN
                         IF OLD.status = 'draft' THEN RETURN OLD; END IF;
                         RAISE EXCEPTION 'an offer is never deleted' USING ERRCODE = 'restrict_violation';
+                    END IF;
+                    IF NEW.status <> OLD.status AND (OLD.status = 'sent') <> (NEW.status IN ('accepted', 'declined'))
+                        AND NOT (OLD.status = 'sent' AND NEW.status = 'superseded') THEN
+                        RAISE EXCEPTION 'an offer is answered once it is sent, and not taken back then'
+                            USING ERRCODE = 'restrict_violation';
                     END IF;
                     IF NEW.status = 'sent' AND OLD.status <> 'sent' AND (OLD.status <> 'approved' OR EXISTS (
                         SELECT 1 FROM governance_approvalrequest r WHERE r.subject_type = 'quoting.quoteversion'

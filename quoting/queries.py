@@ -95,17 +95,15 @@ def priced(version: QuoteVersion) -> PricedQuote:
         total=sum((month.due for month in totals), Money.zero(currency)),
         discount_percent=rules.usage_discount(each.total for each in priced_lines if each.term.is_drawable),
         max_line_discount_percent=max((each.total.discount_percent for each in priced_lines), default=ZERO),
-        commit_discount_percent=max(
-            (rules.percent_below(commit.access_amount, commit.price) for commit in commits), default=ZERO
-        ),
+        commit_discount_percent=max(map(_commit_discount, commits), default=ZERO),
     )
 
 
 def approval_facts(version: QuoteVersion) -> list[Fact]:
     """What approval policies may watch: `discount_percent` and `commit_discount_percent`.
 
-    The discount is the larger of the one on all usage and the largest on any line, so that none hides behind the rest;
-    a commit's own discount is watched apart.
+    The discount is the larger of the one on all usage and the largest on any line, so that none hides behind the rest,
+    and an approval covers each of them only as far as it went. A commit's own discount is watched apart.
     """
     quote = priced(version)
     discount = max(quote.discount_percent, quote.max_line_discount_percent)
@@ -116,12 +114,17 @@ def approval_facts(version: QuoteVersion) -> list[Fact]:
             discount,
             hash_of([deal, [_line_inputs(each) for each in quote.lines]]),
             _why(quote, discount),
+            parts={
+                "usage": quote.discount_percent,
+                **{each.line.product.key: each.total.discount_percent for each in quote.lines},
+            },
         ),
         Fact(
             "commit_discount_percent",
             quote.commit_discount_percent,
             hash_of([deal, [_commit_inputs(commit) for commit in quote.commits]]),
             f"{plain(quote.commit_discount_percent)} % off a prepaid commit",
+            parts={commit.name: _commit_discount(commit) for commit in quote.commits},
         ),
     ]
 
@@ -220,6 +223,10 @@ def _priced_line(line: QuoteLine, term: ContractTerm, rated: Sequence[RatedLine]
     mine = tuple(each for each in rated if each.key == term.term.key)
     total = rules.line_total(mine, line.discount_percent, bool(line.discount_amount))
     return PricedLine(line, term, mine, total, term.term.prices[0].charge.sentence(currency))
+
+
+def _commit_discount(commit: QuoteCommit) -> Decimal:
+    return rules.percent_below(commit.access_amount, commit.price)
 
 
 def _line_inputs(priced_line: PricedLine) -> list[object]:

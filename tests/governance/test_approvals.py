@@ -141,3 +141,15 @@ def test_a_decision_is_final_and_what_was_asked_never_changes(subject: ApprovalP
     ):
         with pytest.raises(DatabaseError), transaction.atomic(), change("forged", request, by(ben)):
             forged()
+
+
+def test_an_approval_covers_each_part_only_as_far_as_it_went(subject: ApprovalPolicy, ben: User, dee: User) -> None:
+    def parted(value: str, **parts: str) -> Fact:
+        numbers = {name: Decimal(part) for name, part in parts.items()}
+        return Fact("discount", Decimal(value), approvals.hash_of([value, parts]), f"{value} % off", parts=numbers)
+
+    (request,) = approvals.ask(subject, [parted("40", tokens="40", seats="0")], act=by(ben))
+    approvals.approve(request, act=by(dee))
+    assert approvals.outstanding(subject, [parted("39", tokens="39", seats="0")]) == []
+    assert len(approvals.outstanding(subject, [parted("40", tokens="40", seats="1")])) == 1
+    assert len(approvals.outstanding(subject, [parted("40", calls="40")])) == 1
