@@ -15,6 +15,7 @@ from governance.change import change, locked
 from governance.models import Change
 from invoicing.billing import Gathered, bill_contracts, failed, gather, last_due, outcome, says, write_lines
 from invoicing.models import BillingOutcome, BillingRun, Invoice, InvoiceLine
+from invoicing.presentation import parties
 from invoicing.queries import DRAW_SOURCE, RETURN_SOURCE, draws_of
 from invoicing.settlement import (
     credit_facts,
@@ -130,7 +131,7 @@ def _finalized(facts: Gathered, draft: Invoice, act: Act) -> Invoice:
             write_lines(draft, parts)
         _draw(facts, draft, act, row)
         draft.become(Status.FINALIZED)
-        _copy_parties(draft, facts.contract)
+        draft.seller, draft.buyer = parties(facts.contract)
         draft.issued_at = act.at
         issued_on = act.at.astimezone(zone_named(draft.time_zone)).date()
         draft.due_on = issued_on + timedelta(days=facts.contract.payment_terms_days)
@@ -157,12 +158,3 @@ def _chunks(ids: Iterable[UUID], size: int) -> Iterator[list[UUID]]:
     remaining = iter(list(ids))
     while taken := list(islice(remaining, size)):
         yield taken
-
-
-def _copy_parties(invoice: Invoice, contract: Contract) -> None:
-    """An invoice shows its seller and buyer as they were when it was issued."""
-    seller, buyer = contract.legal_entity, contract.customer
-    kept = ("name", "address", "country", "tax_number", "email", "bank_details")
-    invoice.seller = {name: getattr(seller, name) for name in kept}
-    kept = ("key", "name", "billing_address", "country", "tax_number", "email")
-    invoice.buyer = {name: getattr(buyer, name) for name in kept}

@@ -1,0 +1,168 @@
+"""An invoice as people read it: one set of texts for the PDF, the customer's page and the admin."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from contracts.models import Contract
+from invoicing.models import Invoice, InvoiceLine
+from invoicing.queries import draws_of
+from pricing.money import ZERO, grouped, shown
+from pricing.periods import Period, local_days, zone_named
+
+# Workings may have twenty decimals; nobody reads more than six.
+_READABLE = Decimal(1).scaleb(-6)
+Row = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLine:
+    """One line: `workings` are (what, amount) in the order of the waterfall; the amount is "" where it says nothing."""
+
+    description: str
+    period: str
+    quantity: str
+    amount: str
+    workings: Sequence[Row]
+    is_drawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Everything an invoice shows, as text."""
+
+    title: str
+    number: str
+    is_draft: bool
+    seller: dict[str, str]
+    buyer: dict[str, str]
+    facts: Sequence[Row]
+    charges: Sequence[ShownLine]
+    drawn: Sequence[ShownLine]
+    totals: Sequence[Row]
+    total: str
+    currency: str
+    due_on: str
+
+
+def presented(invoice: Invoice) -> Shown:
+    """An issued invoice from what it copied; a draft from how things stand now."""
+    seller, buyer = (invoice.seller, invoice.buyer) if invoice.seller else parties(invoice.contract)
+    lines = list(invoice.lines.all())
+    left = {entry.source_id: entry.balance_after for entry in draws_of(invoice)}
+    is_commit = invoice.kind == Invoice.Kind.COMMIT
+    return Shown(
+        title="Invoice",
+        number=invoice.number or "Draft",
+        is_draft=invoice.number is None,
+        seller=seller,
+        buyer=buyer,
+        facts=_facts(invoice, is_commit),
+        charges=[_charge(line, invoice) for line in lines if line.kind != InvoiceLine.Kind.DRAWDOWN],
+        drawn=[
+            _drawn(line, invoice, left.get(str(line.pk))) for line in lines if line.kind == InvoiceLine.Kind.DRAWDOWN
+        ],
+        totals=_totals(invoice, lines),
+        total=amount_text(invoice.total, invoice.currency),
+        currency=invoice.currency,
+        due_on=day_text(invoice.due_on) if invoice.due_on else "",
+    )
+
+
+def parties(contract: Contract) -> tuple[dict[str, str], dict[str, str]]:
+    """Seller and buyer as an invoice copies them."""
+    seller = ("name", "address", "country", "tax_number", "email", "bank_details")
+    buyer = ("key", "name", "billing_address", "country", "tax_number", "email")
+    return (
+        {name: getattr(contract.legal_entity, name) for name in seller},
+        {name: getattr(contract.customer, name) for name in buyer},
+    )
+
+
+def amount_text(amount: Decimal, currency: str) -> str:
+    """`$1,234.50`, with a real minus sign, no more than six decimals."""
+    if amount != amount.quantize(_READABLE):
+        amount = amount.quantize(_READABLE)
+    return shown(amount, currency).replace("-", "−")
+
+
+def day_text(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def period_text(period: Period, zone: str) -> str:
+    """`1 – 31 Jan 2026`, `15 Jan – 14 Feb 2026`, `15 Dec 2025 – 14 Jan 2026`."""
+    first, last = local_days(period, zone)
+    if first == last:
+        return day_text(first)
+    if first.year != last.year:
+        return f"{day_text(first)} – {day_text(last)}"
+    return (
+        f"{first.day} – {day_text(last)}" if first.month == last.month else f"{first.day} {first:%b} – {day_text(last)}"
+    )
+
+
+def quantity_text(quantity: Decimal, unit: str) -> str:
+    """`20,000,000 tokens`, `1 month`, `3 GB`."""
+    plural = "" if not unit or abs(quantity) == 1 or unit.isupper() or unit.endswith("s") else "s"
+    return f"{grouped(quantity).replace('-', '−')} {unit}{plural}".rstrip()
+
+
+def _facts(invoice: Invoice, is_commit: bool) -> list[Row]:
+    facts = [("Invoice number", invoice.number or "—")]
+    if invoice.issued_at:
+        facts.append(("Issued", day_text(invoice.issued_at.astimezone(zone_named(invoice.time_zone)).date())))
+    if invoice.due_on:
+        facts.append(("Due", day_text(invoice.due_on)))
+    period = period_text(Period(invoice.period_start, invoice.period_end), invoice.time_zone)
+    return [*facts, ("Usable" if is_commit else "Period", period), ("Contract", invoice.contract.number)]
+
+
+def _charge(line: InvoiceLine, invoice: Invoice) -> ShownLine:
+    is_commit = line.kind == InvoiceLine.Kind.COMMIT
+    return ShownLine(
+        description=line.description,
+        period=period_text(Period(line.period_start, line.period_end), invoice.time_zone),
+        quantity="" if is_commit else quantity_text(line.quantity, line.unit),
+        amount=amount_text(line.amount, invoice.currency),
+        workings=[] if is_commit else _workings(line, invoice.currency),
+    )
+
+
+def _drawn(line: InvoiceLine, invoice: Invoice, left: Decimal | None) -> ShownLine:
+    steps = [(step["label"], amount_text(Decimal(step["amount"]), invoice.currency)) for step in line.waterfall]
+    balance = "" if left is None else f"{amount_text(left, invoice.currency)} left"
+    period = period_text(Period(line.period_start, line.period_end), invoice.time_zone)
+    return ShownLine(
+        line.description, period, balance, amount_text(line.amount, invoice.currency), steps, is_drawn=True
+    )
+
+
+def _workings(line: InvoiceLine, currency: str) -> list[Row]:
+    """The steps of the waterfall; a single one needs no amount, for it is the line's."""
+    steps = line.waterfall
+    if len(steps) == 1:
+        return [(steps[0]["label"], "")]
+    return [(step["label"], amount_text(Decimal(step["amount"]), currency)) for step in steps]
+
+
+def _totals(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[Row]:
+    def text(amount: Decimal) -> str:
+        return amount_text(amount, invoice.currency)
+
+    rates: dict[Decimal, Decimal] = {}
+    for line in lines:
+        if line.kind != InvoiceLine.Kind.DRAWDOWN:
+            rates[line.tax_percent] = rates.get(line.tax_percent, ZERO) + line.tax
+    rows = [("Subtotal", text(invoice.subtotal))]
+    rows += [(f"Tax {grouped(rate)} %", text(rates[rate])) for rate in sorted(rates) if rate or len(rates) > 1]
+    if invoice.drawn:
+        rows.append(("Paid from prepaid usage", text(invoice.drawn)))
+    return rows
+
+
+def context(invoice: Invoice) -> dict[str, Any]:
+    """What the templates get."""
+    return {"invoice": invoice, "shown": presented(invoice)}
