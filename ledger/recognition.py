@@ -13,7 +13,7 @@ The rules, per line of a finalized invoice:
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -125,12 +125,13 @@ def earned(invoice: IssuedInvoice) -> list[EntryDraft]:
 
 def drawn(invoice: IssuedInvoice) -> list[EntryDraft]:
     """Drawdowns, one entry per last day of a period."""
-    return _draws(invoice, "invoice.drawn", "Commit drawn", date.min)
+    return _draws(invoice, "invoice.drawn", "Commit drawn")
 
 
 def returned(invoice: IssuedInvoice, on: date) -> list[EntryDraft]:
     """What a void gave back, from lines whose movements go back; never before `on`."""
-    return _draws(invoice, "invoice.drawn.void", "Void: Commit drawn", on)
+    entries = _draws(invoice, "invoice.drawn.void", "Void: Commit drawn")
+    return [replace(entry, posted_on=max(entry.posted_on, on)) for entry in entries]
 
 
 def cost_of(movement: Movement, currency: str) -> Decimal:
@@ -142,7 +143,7 @@ def cost_of(movement: Movement, currency: str) -> Decimal:
     return cost_up_to(movement.drawn_after) - cost_up_to(movement.drawn_before)
 
 
-def _draws(invoice: IssuedInvoice, source_type: str, verb: str, on: date) -> list[EntryDraft]:
+def _draws(invoice: IssuedInvoice, source_type: str, verb: str) -> list[EntryDraft]:
     def book(entry: _Book, line: Line) -> None:
         if line.movement is None:
             raise ValueError(f"{invoice.number}: a drawdown without its commit's movement")
@@ -152,7 +153,7 @@ def _draws(invoice: IssuedInvoice, source_type: str, verb: str, on: date) -> lis
         entry.credit(UNBILLED, -line.amount)
 
     lines = [line for line in invoice.lines if line.kind == "drawdown"]
-    return _by_day(invoice, source_type, verb, ((max(line.last_day, on), line) for line in lines), book)
+    return _by_day(invoice, source_type, verb, ((line.last_day, line) for line in lines), book)
 
 
 def reversal_of(entry: EntryDraft, *, on: date) -> EntryDraft:
@@ -228,7 +229,7 @@ def _monthly_shares(line: Line, currency: str) -> list[tuple[date, Line]]:
 
 
 def _part(line: Line, amount: Decimal) -> Line:
-    return Line(line.kind, line.description, line.first_day, line.last_day, amount, line.account, line.in_advance)
+    return replace(line, amount=amount)
 
 
 def _by_day(
