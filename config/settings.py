@@ -194,7 +194,11 @@ WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = directory("FILES_DIR", VAR_DIR / "files")
 
 # ---------------------------------------------------------------- mail
-vars().update(env.email_url_config(env.str("EMAIL_URL", default="") or f"filemail://{VAR_DIR / 'mail'}"))
+if email_url := env.str("EMAIL_URL", default=""):
+    vars().update(env.email_url_config(email_url))
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = VAR_DIR / "mail"
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Quoin <billing@localhost>")
 
 # ---------------------------------------------------------------- the API

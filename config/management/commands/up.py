@@ -65,7 +65,7 @@ class Command(BaseCommand):
         with self.step("Bringing the tables up to date"):
             call_command("prepare")
         if settings.DEMO:
-            with self.step("Seeing to the demo company, made at the first start"):
+            with self.step("Loading the demo company, once"):
                 call_command("demo", stdout=StringIO())
 
     def start(self, processes: Processes, stop: threading.Event) -> None:
@@ -85,7 +85,7 @@ class Command(BaseCommand):
         self.console.print(f"\n  [bold]Quoin is at {settings.PUBLIC_URL}[/]\n")
         if settings.DEMO:
             self.console.print(sign_ins())
-        self.console.print("\n  Look first at\n", places(), sep="")
+        self.console.print("\n  Look first at", places(), sep="\n")
         self.console.print("\n  [bold]Ctrl-C stops everything.[/] What you did is kept for the next start.\n")
 
     @contextmanager
