@@ -104,7 +104,7 @@ def draw_down(
 
 
 def _line_order(line: Drawable) -> tuple[Any, ...]:
-    return line.period.start, line.period.end, -line.unit_price, line.product, line.key
+    return line.period.start, -line.unit_price, line.product, line.key
 
 
 def _instrument_order(order: Sequence[str]) -> Callable[[Instrument], tuple[Any, ...]]:
