@@ -17,3 +17,7 @@ class Permanent(Exception):
 
     The text is a sentence for the person who looks at the failed delivery.
     """
+
+
+class Irrelevant(Exception):
+    """What an outsider told us is true, and nothing of ours."""

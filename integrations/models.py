@@ -20,6 +20,7 @@ class Delivery(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     next_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
+    note = models.CharField(max_length=300, blank=True, help_text="what was done, or why nothing was")
     error = models.TextField(blank=True)
 
     class Meta:
@@ -50,13 +51,15 @@ class InboundMessage(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.NEW)
     attempts = models.PositiveSmallIntegerField(default=0)
     received_at = models.DateTimeField()
+    next_at = models.DateTimeField()
     applied_at = models.DateTimeField(null=True, blank=True)
+    note = models.CharField(max_length=300, blank=True, help_text="what it led to, or why to nothing")
     error = models.TextField(blank=True)
 
     class Meta:
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["sender", "message_id"], name="a_message_is_kept_once")]
-        indexes = [models.Index("id", name="message_to_apply", condition=Q(status="new"))]
+        indexes = [models.Index("next_at", name="message_to_apply", condition=Q(status="new"))]
 
     def __str__(self) -> str:
         return f"{self.sender} {self.type} {self.message_id}"

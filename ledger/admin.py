@@ -23,6 +23,7 @@ from governance.admin_base import GovernedAdmin, money
 from governance.doors import SEE_EVERY_CUSTOMER, may
 from ledger import journal, queries
 from ledger.models import Account, JournalEntry, Posting
+from pricing.money import ZERO
 
 
 class PeriodForm(forms.Form):
@@ -71,7 +72,7 @@ class JournalEntryAdmin(GovernedAdmin):
 
     @display(description="Amount")
     def amount(self, entry: JournalEntry) -> SafeString:
-        return money(sum(each.debit for each in entry.postings.all()), entry.currency)
+        return money(sum((each.debit for each in entry.postings.all()), ZERO), entry.currency)
 
     @display(description="Debit and credit")
     def shown_postings(self, entry: JournalEntry) -> SafeString:
