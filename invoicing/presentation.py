@@ -127,7 +127,7 @@ def _charge(line: InvoiceLine, invoice: Invoice) -> ShownLine:
         period=period_text(Period(line.period_start, line.period_end), invoice.time_zone),
         quantity="" if is_commit else quantity_text(line.quantity, line.unit),
         amount=amount_text(line.amount, invoice.currency),
-        workings=[] if is_commit else _workings(line, invoice.currency),
+        workings=_access(line, invoice.currency) if is_commit else _workings(line, invoice.currency),
     )
 
 
@@ -138,6 +138,10 @@ def _drawn(line: InvoiceLine, invoice: Invoice, left: Decimal | None) -> ShownLi
     return ShownLine(
         line.description, period, balance, amount_text(line.amount, invoice.currency), steps, is_drawn=True
     )
+
+
+def _access(line: InvoiceLine, currency: str) -> list[Row]:
+    return [(f"Pays for {amount_text(line.commit.access_amount, currency)} of usage", "")] if line.commit else []
 
 
 def _workings(line: InvoiceLine, currency: str) -> list[Row]:
