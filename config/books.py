@@ -64,20 +64,27 @@ INVARIANTS = [
     Invariant(
         "No agreed line was billed for two periods that overlap without being the same.",
         """
-        SELECT DISTINCT a.term || ' ' || a.period_start FROM invoicing_invoiceline a
-        JOIN invoicing_invoice ia ON ia.id = a.invoice_id AND ia.status IN ('finalized', 'paid')
-        JOIN invoicing_invoiceline b ON b.term = a.term AND b.kind = a.kind AND a.kind = 'charge'
+        WITH billed AS (
+            SELECT l.term, l.period_start, l.period_end FROM invoicing_invoiceline l
+            JOIN invoicing_invoice i ON i.id = l.invoice_id AND i.status IN ('finalized', 'paid')
+            WHERE l.kind = 'charge' GROUP BY l.term, l.period_start, l.period_end HAVING sum(l.amount) <> 0
+        )
+        SELECT DISTINCT a.term || ' ' || a.period_start FROM billed a JOIN billed b ON b.term = a.term
             AND a.period_start < b.period_end AND b.period_start < a.period_end
             AND (a.period_start, a.period_end) <> (b.period_start, b.period_end)
-        JOIN invoicing_invoice ib ON ib.id = b.invoice_id AND ib.status IN ('finalized', 'paid')
         """,
     ),
     Invariant(
-        "An invoice is paid exactly when its payments reach its total.",
+        "An invoice is paid exactly when its payments and credits reach its total.",
         """
-        SELECT i.number FROM invoicing_invoice i LEFT JOIN invoicing_payment p ON p.invoice_id = i.id
-        WHERE i.status IN ('finalized', 'paid') GROUP BY i.id
-        HAVING (i.status = 'paid') <> (coalesce(sum(p.amount), 0) >= i.total)
+        SELECT i.number FROM invoicing_invoice i
+        LEFT JOIN (
+            SELECT invoice_id, sum(amount) AS settled FROM (
+                SELECT invoice_id, amount FROM invoicing_payment
+                UNION ALL SELECT invoice_id, amount FROM invoicing_creditnote
+            ) each_one GROUP BY invoice_id
+        ) s ON s.invoice_id = i.id
+        WHERE i.status IN ('finalized', 'paid') AND (i.status = 'paid') <> (coalesce(s.settled, 0) >= i.total)
         """,
     ),
     Invariant(
