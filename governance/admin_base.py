@@ -60,7 +60,8 @@ def operation(
             thing = self.thing_or_404(request, object_id)
             if not may(request.user, permission, thing):
                 raise PermissionDenied
-            cleaned = {name: value for name, value in filled.cleaned_data.items() if name in filled.fields}
+            cleaned = dict(filled.cleaned_data)
+            cleaned.pop("_form_submitted")  # the dialog's own mark
             because = cleaned.pop("because", label)
             try:
                 if not when(thing):
