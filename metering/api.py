@@ -18,18 +18,26 @@ from governance.doors import SEE_EVERY_CUSTOMER, HasScope, may
 from metering import operations, queries
 from metering.events import MAX_BYTES, MAX_EVENTS, TooLarge, Unreadable, json_of, read
 from metering.models import Meter, QuarantinedEvent, UsageEvent
+from metering.schema import (
+    EVENT,
+    REFUSAL,
+    VERDICTS,
+    UsageEventIn,
+    UsageFoundOut,
+    UsageOut,
+    UsageRefusalOut,
+    UsageVerdictsOut,
+)
 from pricing.periods import Period
 
 
 class Malformed(APIException):
     """400 (413 when too large) that points at events and fields."""
 
-    status_code = status.HTTP_400_BAD_REQUEST
-
     def __init__(self, refusal: Unreadable) -> None:
-        if isinstance(refusal, TooLarge):
-            self.status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-        self.detail = {"detail": refusal.detail}
+        too_large = isinstance(refusal, TooLarge)
+        self.status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE if too_large else status.HTTP_400_BAD_REQUEST
+        self.detail: dict[str, Any] = {"detail": refusal.detail}
         if refusal.problems:
             self.detail["errors"] = msgspec.to_builtins(refusal.problems)
 
@@ -46,72 +54,9 @@ class EventsParser(BaseParser):
             raise Malformed(refusal) from None
 
 
-# ---------------------------------------------------------------- what the schema shows
-class EventIn(serializers.Serializer[Any]):
-    """One reported fact. Numbers may be JSON numbers or decimal strings; both are kept exactly."""
-
-    id = serializers.CharField(max_length=200, help_text="Yours. Sending the same id again never counts twice.")
-    type = serializers.CharField(max_length=120, help_text="What happened; meters count by it.")
-    time = serializers.DateTimeField(help_text="When it happened, RFC 3339 with an offset.")
-    customer = serializers.CharField(max_length=120, help_text="The customer's key.")
-    properties = serializers.DictField(required=False, help_text="What meters add up and filter by.")
-    source = serializers.CharField(
-        max_length=120, required=False, help_text="Who reports it; the API key's name unless given."
-    )
-
-
-class VerdictOut(serializers.Serializer[Any]):
-    id = serializers.CharField()
-    outcome = serializers.ChoiceField(["accepted", "duplicate", "conflict", "quarantined"])
-    reason = serializers.ChoiceField(QuarantinedEvent.Reason.choices, required=False)
-    detail = serializers.CharField(required=False)
-
-
-class VerdictsOut(serializers.Serializer[Any]):
-    accepted = serializers.IntegerField()
-    duplicates = serializers.IntegerField()
-    conflicts = serializers.IntegerField()
-    quarantined = serializers.IntegerField()
-    events = VerdictOut(many=True)
-
-
-class ProblemOut(serializers.Serializer[Any]):
-    index = serializers.IntegerField(help_text="Counted from 0.")
-    field = serializers.CharField()
-    message = serializers.CharField()
-
-
-class RefusalOut(serializers.Serializer[Any]):
-    detail = serializers.CharField()
-    errors = ProblemOut(many=True, required=False)
-
-
-class FoundEventOut(EventIn):
-    outcome = serializers.ChoiceField(["accepted", "quarantined"])
-    reason = serializers.ChoiceField(QuarantinedEvent.Reason.choices, required=False)
-    detail = serializers.CharField(required=False)
-    resolution = serializers.CharField(required=False)
-    received_at = serializers.DateTimeField()
-
-
-class FoundOut(serializers.Serializer[Any]):
-    events = FoundEventOut(many=True)
-
-
-class MeterUsageOut(serializers.Serializer[Any]):
-    meter = serializers.CharField()
-    unit = serializers.CharField()
-    quantity = serializers.CharField(help_text="An exact decimal.")
-
-
-class UsageOut(serializers.Serializer[Any]):
-    customer = serializers.CharField()
-    usage = MeterUsageOut(many=True)
-
-
 class EventQuestion(serializers.Serializer[Any]):
     id = serializers.CharField(max_length=200)
-    source = serializers.CharField(max_length=120, required=False)
+    source = serializers.CharField(max_length=120, required=False)  # type: ignore[assignment]
 
 
 class UsageQuestion(serializers.Serializer[Any]):
@@ -130,34 +75,6 @@ class UsageQuestion(serializers.Serializer[Any]):
         if not queries.known_customers({asked["customer"]}):
             raise serializers.ValidationError({"customer": [f"No customer has the key {asked['customer']!r}."]})
         return asked
-
-
-EVENT = {
-    "id": "req-7f3a",
-    "type": "llm.request",
-    "time": "2026-11-24T09:30:00.123Z",
-    "customer": "contoso",
-    "properties": {"input_tokens": 374, "output_tokens": 44, "region": "eu"},
-}
-VERDICTS = {
-    "accepted": 1,
-    "duplicates": 0,
-    "conflicts": 0,
-    "quarantined": 1,
-    "events": [
-        {"id": "req-7f3a", "outcome": "accepted"},
-        {
-            "id": "req-7f3b",
-            "outcome": "quarantined",
-            "reason": "unknown_customer",
-            "detail": "No customer has the key 'contosso'.",
-        },
-    ],
-}
-REFUSAL = {
-    "detail": "1 of 2 events cannot be read; nothing was stored.",
-    "errors": [{"index": 1, "field": "time", "message": "Invalid RFC3339 encoded datetime"}],
-}
 
 
 # ---------------------------------------------------------------- the doors
@@ -180,12 +97,10 @@ class UsageEventsView(APIView):
             "the events are stored for good and says what became of each, in order. Send a batch again whenever in "
             "doubt: an id of a source counts once, for ever. A malformed event refuses the whole request."
         ),
-        request={"application/json": EventIn(many=True)},
-        responses={200: VerdictsOut, 400: RefusalOut, 413: RefusalOut},
+        request={"application/json": UsageEventIn(many=True)},
+        responses={200: UsageVerdictsOut, 400: UsageRefusalOut, 413: UsageRefusalOut},
         examples=[
-            OpenApiExample(
-                "Two events", [EVENT, {**EVENT, "id": "req-7f3b", "customer": "contosso"}], request_only=True
-            ),
+            OpenApiExample("An event", EVENT, request_only=True),
             OpenApiExample("Verdicts", VERDICTS, response_only=True, status_codes=["200"]),
             OpenApiExample("Unreadable", REFUSAL, response_only=True, status_codes=["400"]),
         ],
@@ -212,7 +127,7 @@ class UsageEventsView(APIView):
         summary="Find an event",
         description="What became of an event: counted, in quarantine, or (an empty list) never received.",
         parameters=[EventQuestion],
-        responses={200: FoundOut},
+        responses={200: UsageFoundOut},
     )
     def get(self, request: Request) -> HttpResponse:
         question = EventQuestion(data=request.query_params)
@@ -238,7 +153,7 @@ class UsageView(APIView):
             OpenApiParameter("from", str, required=True, description="RFC 3339 with an offset, included."),
             OpenApiParameter("to", str, required=True, description="RFC 3339 with an offset, excluded."),
         ],
-        responses={200: UsageOut, 400: RefusalOut},
+        responses={200: UsageOut, 400: UsageRefusalOut},
         examples=[
             OpenApiExample(
                 "A month",

@@ -89,6 +89,18 @@ def replay(quarantined: QuarantinedEvent, *, act: Act) -> QuarantinedEvent:
         return _resolved(quarantined, Resolution.COUNTED, act)
 
 
+def replay_each(waiting: Iterable[QuarantinedEvent], *, act: Act) -> tuple[int, int]:
+    """Replay what can be, each on its own. Gives how many are counted now, and how many still cannot be."""
+    counted = refused = 0
+    for quarantined in waiting:
+        try:
+            replay(quarantined, act=act)
+            counted += 1
+        except Refused:
+            refused += 1
+    return counted, refused
+
+
 def dismiss(quarantined: QuarantinedEvent, *, act: Act) -> QuarantinedEvent:
     """Decide not to count a quarantined event. It is kept, and can still be replayed."""
     with change("usage_event.dismissed", quarantined, act):

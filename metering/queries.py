@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from metering.models import Meter, QuarantinedEvent, UsageEvent
+from metering.screening import counts
 from metering.store import Request, event_store
 from pricing.periods import Period
 
@@ -47,3 +48,9 @@ def event_by_id(event_id: str, source: str | None = None) -> tuple[list[UsageEve
     counted = UsageEvent.objects.filter(**key).order_by("source", "id")[:100]
     quarantined = QuarantinedEvent.objects.filter(**key).order_by("source", "id")[:100]
     return list(counted), list(quarantined)
+
+
+def meters_counting(event: UsageEvent) -> list[Meter]:
+    """The meters that count this event."""
+    meters = Meter.objects.filter(event_type=event.type)
+    return [meter for meter in meters if counts(meter, event.properties)]

@@ -53,7 +53,7 @@ class Screen:
         if self.earliest is not None and event.time < self.earliest:
             return Objection(Reason.TOO_LATE, f"Older than {self.earliest.isoformat()}, where late usage ends.")
         for meter in meters:
-            if meter.property and not _can_add(meter, event.properties):
+            if matches(meter, event.properties) and not counts(meter, event.properties):
                 wanted = "a value" if meter.aggregation == Meter.Aggregation.UNIQUE else "a number"
                 return Objection(
                     Reason.MISSING_PROPERTY, f"Meter {meter.key} needs {wanted} in property {meter.property!r}."
@@ -64,6 +64,19 @@ class Screen:
 def matches(meter: Meter, properties: dict[str, Any]) -> bool:
     """Whether the meter's filters let these properties through."""
     return all(text_of(properties.get(name)) in allowed for name, allowed in meter.filters.items())
+
+
+def counts(meter: Meter, properties: dict[str, Any]) -> bool:
+    """Whether the meter adds these properties up: its filters match, and what it needs is there."""
+    if not matches(meter, properties):
+        return False
+    value = properties.get(meter.property)
+    match meter.aggregation:
+        case Meter.Aggregation.COUNT:
+            return True
+        case Meter.Aggregation.UNIQUE:
+            return text_of(value) is not None
+    return number_of(value) is not None
 
 
 def number_of(value: Any) -> Decimal | None:
@@ -89,9 +102,3 @@ def text_of(value: Any) -> str | None:
         case Decimal():
             return format(value if value else abs(value), "f")
     return None
-
-
-def _can_add(meter: Meter, properties: dict[str, Any]) -> bool:
-    value = properties.get(meter.property)
-    usable = text_of(value) if meter.aggregation == Meter.Aggregation.UNIQUE else number_of(value)
-    return usable is not None or bool(meter.filters and not matches(meter, properties))

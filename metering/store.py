@@ -149,7 +149,7 @@ class PostgresEventStore:
 
     def totals(self, requests: Sequence[Request]) -> dict[tuple[str, str, Period], Decimal]:
         """At most one query for each aggregation in use, however many requests."""
-        answers = {}
+        answers: dict[tuple[str, str, Period], Decimal] = {}
         by_aggregation = sorted(set(requests), key=lambda request: request.meter.aggregation)
         for aggregation, group in groupby(by_aggregation, key=lambda request: request.meter.aggregation):
             asked = list(group)

@@ -24,17 +24,17 @@ def customers() -> Iterator[set[str]]:
 
 
 @pytest.fixture
-def eric() -> Act:
+def by_eric() -> Act:
     return Act.of_system("Eric Events", "the gateway counts tokens", NOON)
 
 
 @pytest.fixture
-def meter(db: None, eric: Act) -> Callable[..., Meter]:
+def meter(db: None, by_eric: Act) -> Callable[..., Meter]:
     """Defines a meter of `llm.request`."""
 
     def define(key: str, aggregation: str = "sum", property: str = "tokens", **fields: Any) -> Meter:  # noqa: A002
         given = {"name": key.title(), "event_type": "llm.request"} | fields
-        return operations.define_meter(key=key, aggregation=aggregation, property=property, act=eric, **given)
+        return operations.define_meter(key=key, aggregation=aggregation, property=property, act=by_eric, **given)
 
     return define
 

@@ -1,0 +1,97 @@
+"""What the API's schema says about usage: the shapes of requests and answers, with examples."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from metering.models import QuarantinedEvent
+
+
+class UsageEventIn(serializers.Serializer[Any]):
+    """One reported fact. Numbers may be JSON numbers or decimal strings; both are kept exactly."""
+
+    id = serializers.CharField(max_length=200, help_text="Yours. Sending the same id again never counts twice.")
+    type = serializers.CharField(max_length=120, help_text="What happened; meters count by it.")
+    time = serializers.DateTimeField(help_text="When it happened, RFC 3339 with an offset.")
+    customer = serializers.CharField(max_length=120, help_text="The customer's key.")
+    properties = serializers.DictField(required=False, help_text="What meters add up and filter by.")
+    source = serializers.CharField(  # type: ignore[assignment] # DRF's Field has one of its own
+        max_length=120, required=False, help_text="Who reports it; the API key's name unless given."
+    )
+
+
+class UsageVerdictOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    outcome = serializers.ChoiceField(["accepted", "duplicate", "conflict", "quarantined"])
+    reason = serializers.ChoiceField(QuarantinedEvent.Reason.choices, required=False)
+    detail = serializers.CharField(required=False)
+
+
+class UsageVerdictsOut(serializers.Serializer[Any]):
+    accepted = serializers.IntegerField()
+    duplicates = serializers.IntegerField()
+    conflicts = serializers.IntegerField()
+    quarantined = serializers.IntegerField()
+    events = UsageVerdictOut(many=True)
+
+
+class UsageProblemOut(serializers.Serializer[Any]):
+    index = serializers.IntegerField(help_text="Counted from 0.")
+    field = serializers.CharField()
+    message = serializers.CharField()
+
+
+class UsageRefusalOut(serializers.Serializer[Any]):
+    detail = serializers.CharField()
+    errors = UsageProblemOut(many=True, required=False)  # type: ignore[assignment]
+
+
+class UsageFoundEventOut(UsageEventIn):
+    outcome = serializers.ChoiceField(["accepted", "quarantined"])
+    reason = serializers.ChoiceField(QuarantinedEvent.Reason.choices, required=False)
+    detail = serializers.CharField(required=False)
+    resolution = serializers.CharField(required=False)
+    received_at = serializers.DateTimeField()
+
+
+class UsageFoundOut(serializers.Serializer[Any]):
+    events = UsageFoundEventOut(many=True)
+
+
+class MeterUsageOut(serializers.Serializer[Any]):
+    meter = serializers.CharField()
+    unit = serializers.CharField()
+    quantity = serializers.CharField(help_text="An exact decimal.")
+
+
+class UsageOut(serializers.Serializer[Any]):
+    customer = serializers.CharField()
+    usage = MeterUsageOut(many=True)
+
+
+EVENT = {
+    "id": "req-7f3a",
+    "type": "llm.request",
+    "time": "2026-11-24T09:30:00.123Z",
+    "customer": "contoso",
+    "properties": {"input_tokens": 374, "output_tokens": 44, "region": "eu"},
+}
+VERDICTS = {
+    "accepted": 1,
+    "duplicates": 0,
+    "conflicts": 0,
+    "quarantined": 1,
+    "events": [
+        {"id": "req-7f3a", "outcome": "accepted"},
+        {
+            "id": "req-7f3b",
+            "outcome": "quarantined",
+            "reason": "unknown_customer",
+            "detail": "No customer has the key 'contosso'.",
+        },
+    ],
+}
+REFUSAL = {
+    "detail": "1 of 2 events cannot be read; nothing was stored.",
+    "errors": [{"index": 1, "field": "time", "message": "Invalid RFC3339 encoded datetime"}],
+}
