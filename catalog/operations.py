@@ -50,6 +50,25 @@ def create_product(
     return product
 
 
+def update_product(
+    product: Product,
+    *,
+    name: str,
+    unit: str,
+    revenue_account: str,
+    description: str,
+    is_active: bool,
+    act: Act,
+) -> Product:
+    """Describe a product anew, or stop (or resume) pricing it. Documents already issued keep what they showed."""
+    with change("product.updated", product, act):
+        product = locked(product)
+        product.name, product.unit, product.revenue_account = name, unit, revenue_account
+        product.description, product.is_active = description, is_active
+        product.save()
+    return product
+
+
 def create_rate_card(*, key: str, name: str, currency: str, act: Act) -> RateCard:
     """Open a rate card. It has no prices until a version of it is published."""
     _free(RateCard, key)

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.db.models import F, QuerySet
 
 from catalog.models import Product, Rate, RateCard, RateCardVersion
 from governance.approvals import Fact, hash_of
+from governance.models import Change
 from pricing import charges
 
 Status = RateCardVersion.Status
@@ -54,6 +56,16 @@ def timeline(card: RateCard, at: datetime) -> list[Edition]:
         editions.append(Edition(version, _standing(version, until, at), since, until))
         successor = since or successor
     return sorted(editions, key=lambda edition: edition.version.status not in (Status.DRAFT, Status.IN_REVIEW))
+
+
+def last_words(versions: Iterable[RateCardVersion]) -> dict[UUID, Change]:
+    """For each version the latest change of its own: who brought it to where it stands, and why; one query."""
+    changes = Change.objects.filter(
+        subject_type=RateCardVersion._meta.label_lower,
+        subject_id__in=[str(version.pk) for version in versions],
+        name__startswith="rate_card.",
+    )
+    return {UUID(change.subject_id): change for change in changes.order_by("id")}
 
 
 @dataclass(frozen=True, slots=True)
