@@ -44,7 +44,7 @@ def pdf(html: str) -> bytes:
     """This HTML as PDF. Whatever it refers to is not fetched: neither from the network nor from the disk."""
     import weasyprint  # loads Pango, which a process that draws nothing does without
 
-    class Nothing(weasyprint.urls.URLFetcher):  # type: ignore[misc]
+    class Nothing(weasyprint.urls.URLFetcher):
         def fetch(self, url: str, headers: object = None) -> None:
             raise ValueError("documents fetch nothing")
 

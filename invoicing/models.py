@@ -139,6 +139,8 @@ class InvoiceLine(models.Model):
 class Payment(models.Model):
     """Money received for an invoice. Append-only; (method, external_id) makes a repeated message harmless."""
 
+    customer_path = "invoice__customer"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="payments")
     amount = models.DecimalField(**AMOUNT)

@@ -30,8 +30,7 @@ def for_whoever_has_the_link(page: Page) -> Any:
     @wraps(page)
     def answer(request: HttpRequest, token: str) -> HttpResponse:
         invoice = invoice_of(token)
-        found = invoice is not None
-        response = page(request, invoice) if found else render(request, "invoicing/unknown.html", status=404)
+        response = page(request, invoice) if invoice else render(request, "invoicing/unknown.html", status=404)
         patch_cache_control(response, private=True, no_store=True)
         response["Referrer-Policy"] = "no-referrer"
         response["X-Robots-Tag"] = "noindex"

@@ -59,10 +59,10 @@ class InvoicesIn(Shape):
 
 class StepOut(Shape):
     kind = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # DRF's Field has one of its own
     amount = Number(help_text="what this step does, exactly")
     total = Number(help_text="what it leaves, exactly")
-    source = serializers.CharField(help_text="the record it comes from")
+    source = serializers.CharField(help_text="the record it comes from")  # type: ignore[assignment] # likewise
 
 
 class PeriodOut(Shape):
