@@ -1,7 +1,7 @@
 """What can be counted: the checks an event passes, or the reason why it goes to quarantine. No database here."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,10 +23,25 @@ class Objection(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """What one meter wants of the events it counts, worked out once: `read` gives None for what it cannot use."""
+
+    meter: Meter
+    property: str
+    filters: dict[str, list[str]]
+    read: Callable[[Any], Any]
+
+    def is_missing(self, properties: dict[str, Any]) -> bool:
+        if self.read(properties.get(self.property)) is not None:
+            return False
+        return not self.filters or matches(self.meter, properties)
+
+
+@dataclass(frozen=True, slots=True)
 class Screen:
     """Everything the checks read, gathered once for a whole batch."""
 
-    meters: dict[str, list[Meter]]
+    needs: dict[str, list[Need]]
     customers: Collection[str]
     latest: datetime
     earliest: datetime | None
@@ -36,15 +51,17 @@ class Screen:
         cls, meters: Iterable[Meter], customers: Collection[str], at: datetime, window: timedelta | None
     ) -> "Screen":
         """A screen for events received `at`; without a window, no event is too late."""
-        by_type: dict[str, list[Meter]] = {}
+        needs: dict[str, list[Need]] = {}
         for meter in meters:
-            by_type.setdefault(meter.event_type, []).append(meter)
-        return cls(by_type, customers, at + CLOCK_SKEW, None if window is None else at - window)
+            of_type = needs.setdefault(meter.event_type, [])
+            if meter.aggregation != Meter.Aggregation.COUNT:
+                of_type.append(Need(meter, meter.property, meter.filters, _reader(meter)))
+        return cls(needs, customers, at + CLOCK_SKEW, None if window is None else at - window)
 
     def objection(self, event: Event) -> Objection | None:
         """The first reason why this event cannot be counted, None when it can."""
-        meters = self.meters.get(event.type)
-        if meters is None:
+        needs = self.needs.get(event.type)
+        if needs is None:
             return Objection(Reason.UNKNOWN_TYPE, f"No meter counts events of type {event.type!r}.")
         if event.customer_key not in self.customers:
             return Objection(Reason.UNKNOWN_CUSTOMER, f"No customer has the key {event.customer_key!r}.")
@@ -52,11 +69,12 @@ class Screen:
             return Objection(Reason.TOO_EARLY, f"{event.time.isoformat()} has not come yet.")
         if self.earliest is not None and event.time < self.earliest:
             return Objection(Reason.TOO_LATE, f"Older than {self.earliest.isoformat()}, where late usage ends.")
-        for meter in meters:
-            if matches(meter, event.properties) and not counts(meter, event.properties):
-                wanted = "a value" if meter.aggregation == Meter.Aggregation.UNIQUE else "a number"
+        for need in needs:
+            if need.is_missing(event.properties):
+                wanted = "a number" if need.read is number_of else "a value"
                 return Objection(
-                    Reason.MISSING_PROPERTY, f"Meter {meter.key} needs {wanted} in property {meter.property!r}."
+                    Reason.MISSING_PROPERTY,
+                    f"Meter {need.meter.key} needs {wanted} in property {need.property!r}.",
                 )
         return None
 
@@ -70,22 +88,15 @@ def counts(meter: Meter, properties: dict[str, Any]) -> bool:
     """Whether the meter adds these properties up: its filters match, and what it needs is there."""
     if not matches(meter, properties):
         return False
-    value = properties.get(meter.property)
-    match meter.aggregation:
-        case Meter.Aggregation.COUNT:
-            return True
-        case Meter.Aggregation.UNIQUE:
-            return text_of(value) is not None
-    return number_of(value) is not None
+    if meter.aggregation == Meter.Aggregation.COUNT:
+        return True
+    return _reader(meter)(properties.get(meter.property)) is not None
 
 
 def number_of(value: Any) -> Decimal | None:
     """The number a property holds: a JSON number, or text that is a plain decimal. Never a float or a boolean."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | Decimal):
-        return Decimal(value)
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
+    kind = type(value)  # exactly: a boolean is an int to isinstance
+    if kind is int or kind is Decimal or (kind is str and _NUMBER.fullmatch(value)):
         return Decimal(value)
     return None
 
@@ -102,3 +113,7 @@ def text_of(value: Any) -> str | None:
         case Decimal():
             return format(value if value else abs(value), "f")
     return None
+
+
+def _reader(meter: Meter) -> Callable[[Any], Any]:
+    return text_of if meter.aggregation == Meter.Aggregation.UNIQUE else number_of
