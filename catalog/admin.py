@@ -115,7 +115,7 @@ class RateCardAdmin(GovernedAdmin):
 
     @display(description="Since", ordering="in_force_since")
     def since(self, card: Any) -> datetime | None:
-        return card.in_force_since  # type: ignore[no-any-return]
+        return card.in_force_since
 
     @display(description="In the works", ordering="live_status", label={"Draft": "info", "In review": "warning"})
     def live(self, card: Any) -> str | None:

@@ -23,7 +23,7 @@ from governance.acts import Act
 from governance.doors import HasScope, act_of
 
 Asked = dict[str, Any]
-READ_AT = {"parameters": [shapes.AtIn]}
+READ_AT: list[Any] = [shapes.AtIn]
 REFUSED = {409: shapes.RefusalOut}
 TIERS = OpenApiExample(
     "In tiers",
@@ -78,7 +78,7 @@ class ProductsView(CatalogView):
 class RateCardsView(CatalogView):
     write_permission = "catalog.add_ratecard"
 
-    @extend_schema(operation_id="list_rate_cards", responses=shapes.RateCardRowOut(many=True), **READ_AT)
+    @extend_schema(operation_id="list_rate_cards", responses=shapes.RateCardRowOut(many=True), parameters=READ_AT)
     def get(self, request: Request) -> Response:
         """Every rate card with the version in force."""
         return Response([shapes.card_row(*row) for row in queries.cards_at(_at(request))])
@@ -95,7 +95,7 @@ class RateCardsView(CatalogView):
 
 
 class RateCardView(CatalogView):
-    @extend_schema(operation_id="get_rate_card", responses=shapes.RateCardOut, **READ_AT)
+    @extend_schema(operation_id="get_rate_card", responses=shapes.RateCardOut, parameters=READ_AT)
     def get(self, request: Request, key: str) -> Response:
         """A rate card with the prices in force at an instant: 3 March, 10:00, or now."""
         card, at = _card(key), _at(request)
@@ -103,7 +103,7 @@ class RateCardView(CatalogView):
 
 
 class VersionsView(CatalogView):
-    @extend_schema(operation_id="list_versions", responses=shapes.EditionOut(many=True), **READ_AT)
+    @extend_schema(operation_id="list_versions", responses=shapes.EditionOut(many=True), parameters=READ_AT)
     def get(self, request: Request, key: str) -> Response:
         """All versions of a rate card and where each stands: the live draft, then the latest first."""
         return Response([shapes.edition_out(row) for row in queries.timeline(_card(key), _at(request))])

@@ -142,7 +142,8 @@ class RateForm(forms.Form):
     because = why_field()
 
     def __init__(self, *args: Any, draft: RateCardVersion, rate: Rate | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, initial=_typed(rate) if rate else {}, **kwargs)
+        kwargs["initial"] = _typed(rate) if rate else {}
+        super().__init__(*args, **kwargs)
         product = self.fields["product"]
         assert isinstance(product, forms.ModelChoiceField)
         if rate is None:

@@ -49,7 +49,8 @@ def timeline(card: RateCard, at: datetime) -> list[Edition]:
     versions = card.versions.select_related("card", "restores__card").order_by(
         F("effective_from").desc(nulls_first=True), F("number").desc(nulls_first=True)
     )
-    editions, successor = [], None
+    editions: list[Edition] = []
+    successor: datetime | None = None
     for version in versions:
         until = successor if version.status == Status.PUBLISHED else None
         since = version.effective_from if version.status == Status.PUBLISHED else None

@@ -83,7 +83,7 @@ class RefusalOut(serializers.Serializer[Any]):
 
 
 class ProductOut(serializers.ModelSerializer[Product]):
-    meter = serializers.SlugRelatedField(slug_field="key", read_only=True)
+    meter: serializers.SlugRelatedField[Meter] = serializers.SlugRelatedField(slug_field="key", read_only=True)
 
     class Meta:
         model = Product

@@ -232,3 +232,11 @@ def test_ben_may_look_and_eve_may_not(
     assert client.get(url, headers=key_with("usage:write")).status_code == 403
     assert signed_in(eve).get(url).status_code == 403
     assert signed_in(ben).get(url).status_code == 200
+
+
+def test_the_schema_shows_every_verb_of_the_catalog(client: Client) -> None:
+    schema = client.get("/api/schema/", headers={"Accept": "application/json"}).json()
+    verbs = {method["operationId"] for path in schema["paths"].values() for method in path.values()}
+    assert verbs >= {"list_products", "get_rate_card", "draft_version", "set_rate", "publish_draft", "roll_back"}
+    asked = schema["paths"]["/api/v1/rate-cards/{key}"]["get"]["parameters"]
+    assert [parameter["name"] for parameter in asked] == ["at", "key"]
