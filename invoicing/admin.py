@@ -6,11 +6,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.urls import URLPattern, path
+from django.utils.safestring import SafeString, mark_safe
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
+from contracts.words import amount_text
 from governance import approvals
 from governance.acts import Act
 from governance.admin_base import GovernedAdmin, money, operation
@@ -20,7 +24,7 @@ from invoicing.documents import UNISSUED, document_of, drawn
 from invoicing.forms import AmountForm, PaymentForm, noon
 from invoicing.links import link_to
 from invoicing.models import CreditNote, Invoice, Payment
-from invoicing.presentation import amount_text, presented
+from invoicing.presentation import presented
 from invoicing.queries import ISSUED, still_open
 from pricing.money import shown
 
@@ -50,13 +54,8 @@ class InvoiceAdmin(GovernedAdmin):
     list_filter = ["status", "kind", "legal_entity", "currency", ("issued_at", admin.DateFieldListFilter)]
     list_select_related = ["customer", "contract"]
     search_fields = ["number", "customer__name", "customer__key", "contract__number"]
-    ordering = ["-period_end", "-issued_at", "customer__name"]
-    fields = [
-        ("customer", "contract", "legal_entity"),
-        ("shown_status", "shown_kind", "closes_at"),
-        ("issued_at", "due_on", "shown_total"),
-    ]
-    readonly_fields = ["shown_status", "shown_kind", "shown_total"]
+    ordering = [F("issued_at").desc(nulls_first=True), "-sequence", "customer__name"]
+    readonly_fields = ["standing", "shown_kind", "shown_total"]
     actions_detail = ["finalize", "record_payment", "credit", "void"]
     change_form_outer_after_template = "invoicing/admin_invoice.html"
 
@@ -67,6 +66,12 @@ class InvoiceAdmin(GovernedAdmin):
     @display(description="Status", ordering="status", label=STATUS_COLOURS)
     def shown_status(self, invoice: Invoice) -> tuple[str, str]:
         return invoice.status, STATUS_WORDS.get(invoice.status, invoice.get_status_display())
+
+    @display(description="Status")
+    def standing(self, invoice: Invoice) -> SafeString:
+        """The status on the invoice's own page, where a column's label would be plain text."""
+        text, colour = self.shown_status(invoice)[1], STATUS_COLOURS[invoice.status]
+        return mark_safe(render_to_string("unfold/helpers/label.html", {"text": text, "type": colour}))  # noqa: S308
 
     @display(description="For", ordering="kind")
     def shown_kind(self, invoice: Invoice) -> str:
@@ -143,6 +148,11 @@ class InvoiceAdmin(GovernedAdmin):
         return f"{invoice.number} is void; the next billing run bills anew what is owed."
 
     # ------------------------------------------------------------ its page
+    def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> list[Any]:
+        is_open = obj is not None and is_draft(obj)
+        days = ("closes_at", "shown_total") if is_open else ("issued_at", "due_on", "shown_total")
+        return [("customer", "contract", "legal_entity"), ("standing", "shown_kind"), days]
+
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         invoice = self.thing_or_404(request, object_id)
         extra = {

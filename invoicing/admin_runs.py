@@ -10,12 +10,12 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
+from contracts.words import amount_text
 from governance import clock
 from governance.admin_base import GovernedAdmin, ReasonForm
 from governance.doors import SEE_EVERY_CUSTOMER, may
 from invoicing import operations
 from invoicing.models import BillingOutcome, BillingRun
-from invoicing.presentation import amount_text
 
 RESULT_COLOURS = {"failed": "danger", "finalized": "success", "drafted": "info", "discarded": ""}
 BILL = "invoicing.bill_contracts"
@@ -25,8 +25,9 @@ BILL = "invoicing.bill_contracts"
 class BillingRunAdmin(GovernedAdmin):
     """What each run of billing did, and which contracts it could not bill."""
 
-    list_display = ["started_at", "through", "by_name", "new_drafts", "finalized", "shown_failures"]
-    fields = [("through", "by_name"), ("started_at", "finished_at")]
+    list_display = ["started_at", "through", "run_by", "new_drafts", "finalized", "shown_failures"]
+    fields = [("through", "run_by"), ("started_at", "finished_at")]
+    readonly_fields = ["run_by"]
     actions_list = ["bill_now"]
     change_form_outer_after_template = "invoicing/admin_run.html"
 
@@ -37,6 +38,10 @@ class BillingRunAdmin(GovernedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[BillingRun]:
         counts = {result: Count("outcomes", Q(outcomes__result=result)) for result in BillingOutcome.Result.values}
         return super().get_queryset(request).annotate(**{f"count_{name}": count for name, count in counts.items()})
+
+    @display(description="By", ordering="by_name")
+    def run_by(self, run: Any) -> str:
+        return str(run.by_name)
 
     @display(description="Drafted", ordering="count_drafted")
     def new_drafts(self, run: Any) -> int:

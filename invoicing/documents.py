@@ -6,16 +6,13 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.template.loader import render_to_string
 
+from governance import documents
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from invoicing.models import Invoice
 from invoicing.presentation import context
 
 UNISSUED = (Invoice.Status.DRAFT, Invoice.Status.DISCARDED)
-
-
-class DocumentDamaged(RuntimeError):
-    """The stored document is not the one that was issued."""
 
 
 def document_of(invoice: Invoice, *, act: Act | None = None) -> bytes:
@@ -28,28 +25,12 @@ def document_of(invoice: Invoice, *, act: Act | None = None) -> bytes:
         raise Refused(f"This invoice is {invoice.status}; it has no document.")
     if not invoice.document_sha256:
         invoice = _kept(invoice, drawn(invoice), act or Act.of_system("invoicing", "The document was first asked for."))
-    with invoice.document.open("rb") as file:
-        stored: bytes = file.read()
-    if sha256(stored).hexdigest() != invoice.document_sha256:
-        raise DocumentDamaged(f"the document of {invoice.number} is not what was issued")
-    return stored
+    return documents.kept(invoice.document, invoice.document_sha256)
 
 
 def drawn(invoice: Invoice) -> bytes:
     """The PDF as it would be drawn now; a draft says that it is one. Nothing is kept."""
-    return pdf(render_to_string("invoicing/document.html", context(invoice)))
-
-
-def pdf(html: str) -> bytes:
-    """This HTML as PDF. Whatever it refers to is not fetched: neither from the network nor from the disk."""
-    import weasyprint  # loads Pango, which a process that draws nothing does without
-
-    class Nothing(weasyprint.urls.URLFetcher):
-        def fetch(self, url: str, headers: object = None) -> None:
-            raise ValueError("documents fetch nothing")
-
-    document: bytes = weasyprint.HTML(string=html, url_fetcher=Nothing()).write_pdf()
-    return document
+    return documents.pdf(render_to_string("invoicing/document.html", context(invoice)))
 
 
 def _kept(invoice: Invoice, document: bytes, act: Act) -> Invoice:

@@ -63,7 +63,7 @@ class Invoice(Entity, Lifecycle):
     period_start = models.DateTimeField()
     period_end = models.DateTimeField()
     time_zone = models.CharField(max_length=60)
-    closes_at = models.DateTimeField(null=True, blank=True, help_text="the draft stays open for late usage until then")
+    closes_at = models.DateTimeField(null=True, blank=True, help_text="open for late usage until then")
     subtotal = models.DecimalField(**AMOUNT, default=0)
     tax = models.DecimalField(**AMOUNT, default=0)
     drawn = models.DecimalField(**AMOUNT, default=0)

@@ -9,12 +9,13 @@ from django.urls import path
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
+from contracts.words import amount_text, day_text
 from governance import clock
 from governance.acts import Act
 from invoicing.documents import document_of
 from invoicing.links import invoice_of, token_of
 from invoicing.models import Invoice
-from invoicing.presentation import amount_text, context, day_text
+from invoicing.presentation import context
 from invoicing.queries import still_open
 from pricing.periods import zone_named
 

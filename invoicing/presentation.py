@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from contracts.models import Contract
+from contracts.words import amount_text, day_text, percent_text, period_text, quantity_text
 from invoicing.models import Invoice, InvoiceLine
 from invoicing.queries import draws_of
-from pricing.money import ZERO, grouped, shown
-from pricing.periods import Period, local_days, zone_named
+from pricing.money import ZERO
+from pricing.periods import Period, zone_named
 
-# Workings may have twenty decimals; nobody reads more than six.
-_READABLE = Decimal(1).scaleb(-6)
 Row = tuple[str, str]
 
 
@@ -33,7 +31,6 @@ class ShownLine:
 class Shown:
     """Everything an invoice shows, as text."""
 
-    title: str
     number: str
     is_draft: bool
     seller: dict[str, str]
@@ -54,7 +51,6 @@ def presented(invoice: Invoice) -> Shown:
     left = {entry.source_id: entry.balance_after for entry in draws_of(invoice)}
     is_commit = invoice.kind == Invoice.Kind.COMMIT
     return Shown(
-        title="Invoice",
         number=invoice.number or "Draft",
         is_draft=invoice.number is None,
         seller=seller,
@@ -79,35 +75,6 @@ def parties(contract: Contract) -> tuple[dict[str, str], dict[str, str]]:
         {name: getattr(contract.legal_entity, name) for name in seller},
         {name: getattr(contract.customer, name) for name in buyer},
     )
-
-
-def amount_text(amount: Decimal, currency: str) -> str:
-    """`$1,234.50`, with a real minus sign, no more than six decimals."""
-    if amount != amount.quantize(_READABLE):
-        amount = amount.quantize(_READABLE)
-    return shown(amount, currency).replace("-", "−")
-
-
-def day_text(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"
-
-
-def period_text(period: Period, zone: str) -> str:
-    """`1 – 31 Jan 2026`, `15 Jan – 14 Feb 2026`, `15 Dec 2025 – 14 Jan 2026`."""
-    first, last = local_days(period, zone)
-    if first == last:
-        return day_text(first)
-    if first.year != last.year:
-        return f"{day_text(first)} – {day_text(last)}"
-    return (
-        f"{first.day} – {day_text(last)}" if first.month == last.month else f"{first.day} {first:%b} – {day_text(last)}"
-    )
-
-
-def quantity_text(quantity: Decimal, unit: str) -> str:
-    """`20,000,000 tokens`, `1 month`, `3 GB`."""
-    plural = "" if not unit or abs(quantity) == 1 or unit.isupper() or unit.endswith("s") else "s"
-    return f"{grouped(quantity).replace('-', '−')} {unit}{plural}".rstrip()
 
 
 def _facts(invoice: Invoice, is_commit: bool) -> list[Row]:
@@ -161,7 +128,7 @@ def _totals(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[Row]:
         if line.kind != InvoiceLine.Kind.DRAWDOWN:
             rates[line.tax_percent] = rates.get(line.tax_percent, ZERO) + line.tax
     rows = [("Subtotal", text(invoice.subtotal))]
-    rows += [(f"Tax {grouped(rate)} %", text(rates[rate])) for rate in sorted(rates) if rate or len(rates) > 1]
+    rows += [(f"Tax {percent_text(rate)}", text(rates[rate])) for rate in sorted(rates) if rate or len(rates) > 1]
     if invoice.drawn:
         rows.append(("Paid from prepaid usage", text(invoice.drawn)))
     return rows

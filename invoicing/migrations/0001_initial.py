@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                 (
                     "closes_at",
                     models.DateTimeField(
-                        blank=True, help_text="the draft stays open for late usage until then", null=True
+                        blank=True, help_text="open for late usage until then", null=True
                     ),
                 ),
                 ("subtotal", models.DecimalField(decimal_places=4, default=0, max_digits=20)),
@@ -168,7 +168,7 @@ class Migration(migrations.Migration):
                 (
                     "closes_at",
                     models.DateTimeField(
-                        blank=True, help_text="the draft stays open for late usage until then", null=True
+                        blank=True, help_text="open for late usage until then", null=True
                     ),
                 ),
                 ("subtotal", models.DecimalField(decimal_places=4, default=0, max_digits=20)),

@@ -10,6 +10,7 @@ from pypdf import PdfReader
 from contracts import operations as contracts
 from contracts.models import Contract, Customer
 from governance.acts import Refused
+from governance.documents import DocumentDamaged, pdf
 from governance.models import Change
 from invoicing import documents
 from invoicing.models import Invoice
@@ -56,7 +57,7 @@ def test_a_damaged_document_is_noticed(billed: list[Invoice]) -> None:
     documents.document_of(billed[1])
     billed[1].refresh_from_db()
     Path(billed[1].document.path).write_bytes(b"%PDF-another")
-    with pytest.raises(documents.DocumentDamaged, match="INV-000002"):
+    with pytest.raises(DocumentDamaged, match="INV-000002"):
         documents.document_of(billed[1])
 
 
@@ -76,7 +77,7 @@ def test_drawing_fetches_nothing_and_runs_nothing(tmp_path: Path) -> None:
         <link rel="stylesheet" href="file://{secret}"><link rel="attachment" href="file:///etc/passwd">
         <style>@import url(file://{secret}); body {{ background: url(file:///etc/passwd) }}</style>
         <img src="file:///etc/hostname"><img src="http://127.0.0.1:1/x"><p>kept</p>"""
-    document = documents.pdf(html)
+    document = pdf(html)
     assert text_of(document).strip() == "kept"
     assert "/EmbeddedFiles" not in document.decode("latin-1")
 
