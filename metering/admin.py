@@ -1,5 +1,6 @@
 """Metering in the admin: meters, the events they count, and what could not be counted."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -23,6 +24,8 @@ from metering.models import Meter, QuarantinedEvent, UsageEvent
 
 REPLAY = "metering.change_quarantinedevent"
 AT_ONCE = 500
+REASON_COLOURS = dict.fromkeys(QuarantinedEvent.Reason.values, "info") | {"conflict": "danger"}
+STATE_COLOURS = {"": "warning", "counted": "success", "dismissed": "info"}
 
 
 class MeterForm(forms.ModelForm):
@@ -79,18 +82,26 @@ class MeterAdmin(GovernedAdmin):
 class UsageEventAdmin(GovernedAdmin):
     """Every counted event, as it was reported. Nothing here can be changed."""
 
-    list_display = ["event_id", "source", "type", "customer_key", "occurred_at", "stored_at"]
+    list_display = ["event_id", "source", "type", "customer_key", "occurred", "stored"]
     search_fields = ["=event_id", "=customer_key"]
     search_help_text = "The exact id of an event, or the key of a customer."
     ordering = ["-id"]
     fields = [
         ("source", "event_id"),
         ("type", "customer_key"),
-        ("occurred_at", "stored_at"),
+        ("occurred", "stored"),
         "shown_properties",
         "counted_by",
     ]
-    readonly_fields = ["shown_properties", "counted_by"]
+    readonly_fields = ["occurred", "stored", "shown_properties", "counted_by"]
+
+    @display(description="Occurred at")
+    def occurred(self, event: UsageEvent) -> str:
+        return _exactly(event.occurred_at)
+
+    @display(description="Stored at")
+    def stored(self, event: UsageEvent) -> str:
+        return _exactly(event.stored_at)
 
     @display(description="Properties")
     def shown_properties(self, event: UsageEvent) -> SafeString:
@@ -156,22 +167,26 @@ class QuarantinedEventAdmin(GovernedAdmin):
     ordering = ["-id"]
     fields = [
         ("source", "event_id"),
-        ("shown_reason", "received_at"),
+        ("reason", "received_at"),
         "detail",
         "shown_body",
-        ("shown_resolution", "resolved_at"),
+        ("state", "resolved_at"),
     ]
-    readonly_fields = ["shown_reason", "shown_body", "shown_resolution"]
+    readonly_fields = ["shown_body", "state"]
     actions_detail = ["replay", "dismiss"]
     actions_list = ["replay_all"]
 
-    @display(description="Reason", ordering="reason", label={"conflict": "danger"})
+    @display(description="Reason", ordering="reason", label=REASON_COLOURS)
     def shown_reason(self, event: QuarantinedEvent) -> tuple[str, str]:
         return event.reason, event.get_reason_display()
 
-    @display(description="State", ordering="resolution", label={"": "warning", "counted": "success"})
+    @display(description="State", ordering="resolution", label=STATE_COLOURS)
     def shown_resolution(self, event: QuarantinedEvent) -> tuple[str, str]:
-        return event.resolution, event.get_resolution_display() or "Waiting"
+        return event.resolution, self.state(event)
+
+    @display(description="State")
+    def state(self, event: QuarantinedEvent) -> str:
+        return event.get_resolution_display() or "Waiting"
 
     @display(description="As reported")
     def shown_body(self, event: QuarantinedEvent) -> SafeString:
@@ -224,6 +239,10 @@ class QuarantinedEventAdmin(GovernedAdmin):
 
     def has_replay_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may(request.user, REPLAY)
+
+
+def _exactly(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(sep=" ").replace("+00:00", " UTC")
 
 
 def _pretty(value: Any) -> SafeString:
