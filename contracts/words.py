@@ -18,8 +18,8 @@ def amount_text(amount: Decimal, currency: str) -> str:
 
 
 def percent_text(percent: Decimal) -> str:
-    """`15 %`, with no more than two decimals."""
-    return f"{grouped(percent.quantize(Decimal('0.01')))} %"
+    """`15 %` with a space that does not break, and no more than two decimals."""
+    return f"{grouped(percent.quantize(Decimal('0.01')))}\u00a0%"
 
 
 def day_text(day: date) -> str:

@@ -16,9 +16,10 @@ from pricing.money import ZERO, shown
 from pricing.periods import local_days
 from quoting.rules import MonthTotal
 
-WIDTH, HEIGHT = 720, 210
-LEFT, RIGHT, TOP, BOTTOM = 58, 6, 24, 26
+WIDTH, HEIGHT = 720, 150
+LEFT, RIGHT, TOP, BOTTOM = 58, 6, 20, 24
 MOST_LABELS = 12
+LONGEST_AMOUNT = len("$1,234.56")
 NICE = [Decimal(n) for n in ("1", "2", "2.5", "5", "10")]
 FONT = "Inter, DejaVu Sans, sans-serif"
 
@@ -44,7 +45,8 @@ def bars(data: Sequence[Bar], currency: str) -> SafeString:
     top, step = scale(max(bar.due for bar in data))
     slot = Decimal(WIDTH - LEFT - RIGHT) / len(data)
     every = ceil(len(data) / MOST_LABELS)
-    marks = [_at(bar, index, slot, top, shows_amount=every == 1) for index, bar in enumerate(data)]
+    amounts = _amounts_shown(data) if every == 1 else set()
+    marks = [_at(bar, index, slot, top, shows_amount=index in amounts) for index, bar in enumerate(data)]
     names = [(_middle(index, slot), HEIGHT - 8, bar.label) for index, bar in enumerate(data) if index % every == 0]
     return format_html(
         '<svg class="bars" viewBox="0 0 {} {}" role="img" aria-label="{}" font-family="{}" font-size="10.5">'
@@ -67,6 +69,17 @@ def scale(highest: Decimal) -> tuple[Decimal, Decimal]:
     power = Decimal(1).scaleb(rough.adjusted())
     step = next(nice * power for nice in NICE if nice * power >= rough)
     return (highest / step).to_integral_value(ROUND_CEILING) * step, step
+
+
+def _amounts_shown(data: Sequence[Bar]) -> set[int]:
+    """Which bars carry their amount: each that differs from the one before, unless the two would run together."""
+    chosen: set[int] = set()
+    for index, bar in enumerate(data):
+        before = data[index - 1] if index else None
+        crowded = index - 1 in chosen and len(data) > MOST_LABELS // 2 and len(bar.text) > LONGEST_AMOUNT
+        if (before is None or bar.due != before.due) and not crowded:
+            chosen.add(index)
+    return chosen
 
 
 def _bar(month: MonthTotal, zone: str) -> Bar:
@@ -108,7 +121,7 @@ def _at(bar: Bar, index: int, slot: Decimal, top: Decimal, *, shows_amount: bool
         ((_px(a), _px(b), _px(c), _px(d), css, colour) for a, b, c, d, css, colour in parts),
     )
     amount = format_html(
-        '<text class="amount" x="{}" y="{}" text-anchor="middle" fill="#0f172a">{}</text>',
+        '<text class="amount" x="{}" y="{}" text-anchor="middle" fill="#0f172a" font-size="9.5">{}</text>',
         _middle(index, slot),
         _px(head - 6),
         bar.text,

@@ -154,7 +154,7 @@ def seller(entity: LegalEntity) -> dict[str, str]:
 
 
 def a_month(months: Sequence[MonthTotal]) -> str:
-    """`$92.25 a month`, `$88.25 in the first month, then $92.25`, `between $10.00 and $40.00 a month`."""
+    """`$92.25 a month`, `$88.25 in the first month, then $92.25 a month`, `between $10.00 and $40.00 a month`."""
     due = [month.due for month in months]
     if not due:
         return ""
@@ -162,7 +162,7 @@ def a_month(months: Sequence[MonthTotal]) -> str:
     if len(set(due)) == 1:
         return f"{_text(first)} a month"
     if len(set(rest)) == 1:
-        return f"{_text(first)} in the first month, then {_text(rest[0])}"
+        return f"{_text(first)} in the first month, then {_text(rest[0])} a month"
     return f"between {_text(min(due))} and {_text(max(due))} a month"
 
 
