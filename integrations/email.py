@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import formataddr, parseaddr
 from typing import Any
-from importlib import import_module
-from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -18,6 +16,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from contracts.models import LegalEntity
+from governance.acts import Act
 from integrations.errors import Permanent, Transient
 from integrations.models import Delivery
 from invoicing import documents as invoice_documents
@@ -26,11 +25,10 @@ from invoicing.models import Invoice
 from invoicing.queries import still_open
 from pricing.money import shown
 from pricing.periods import Period, local_days
+from quoting import documents as quote_documents
+from quoting import portal as quote_portal
 from quoting.models import QuoteVersion
 from quoting.queries import priced
-
-if find_spec("quoting.links") and find_spec("quoting.documents"):  # TEMPORARY
-    quote_documents, quote_links = import_module("quoting.documents"), import_module("quoting.links")
 
 PDF = "application/pdf"
 
@@ -65,10 +63,10 @@ def quote(delivery: Delivery, at: datetime) -> str:
         "valid_until": version.valid_until,
         "total": str(offer.total),
         "first_month": str(months[0]) if months else "",
-        "link": quote_links.link_to(version),
+        "link": quote_portal.link(version),
     }
     subject = f"Your offer {version.quote.number} from {ours.name}"
-    document = (f"{version.quote.number}.pdf", quote_documents.document_of(version))
+    document = (f"{version.quote.number}.pdf", quote_documents.document_of(version, act=_drawing(delivery, at)))
     return _send(Letter(version.quote.customer.email, subject, "quote", context, document), ours, delivery)
 
 
@@ -92,7 +90,7 @@ def invoice(delivery: Delivery, at: datetime) -> str:
         "link": invoice_links.link_to(ours),
     }
     subject = f"Invoice {ours.number} from {ours.legal_entity.name}"
-    document = (f"{ours.number}.pdf", invoice_documents.document_of(ours))
+    document = (f"{ours.number}.pdf", invoice_documents.document_of(ours, act=_drawing(delivery, at)))
     return _send(Letter(ours.customer.email, subject, "invoice", context, document), ours.legal_entity, delivery)
 
 
@@ -118,6 +116,10 @@ def _send(letter: Letter, seller: LegalEntity, delivery: Delivery) -> str:
     except (OSError, smtplib.SMTPException) as failure:
         raise Transient(f"The mail could not be sent ({type(failure).__name__}).") from failure
     return f"Sent with {letter.attachment[0]}."
+
+
+def _drawing(delivery: Delivery, at: datetime) -> Act:
+    return Act.of_system("E-mail", f"Drawn to be sent: {delivery.change.name}", at)
 
 
 def message_id(delivery: Delivery) -> str:

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
+
 from contracts.models import Customer
 from governance.acts import Act, Refused
 from integrations import external_ids, payments
@@ -65,7 +67,7 @@ def invoice_paid(message: InboundMessage, at: datetime) -> str:
         raise Irrelevant("No money was collected for an invoice of ours.")
     try:
         ours = Invoice.objects.get(pk=received.invoice_key)
-    except (Invoice.DoesNotExist, ValueError) as missing:
+    except (Invoice.DoesNotExist, ValidationError) as missing:
         raise Permanent(f"Stripe's invoice {received.invoice_id} names an invoice that is not here.") from missing
     record_payment(
         ours,

@@ -8,7 +8,7 @@ from django.db import Error, connection, transaction
 from invoicing.models import Invoice
 from ledger import operations
 from ledger.models import JournalEntry, Posting
-from tests.ledger.conftest import act
+from tests.books import act
 
 
 @pytest.fixture

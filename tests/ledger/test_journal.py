@@ -13,7 +13,7 @@ from ledger import operations
 from ledger.journal import COLUMNS, ControlTotals, export_csv, text_cell
 from ledger.models import JournalEntry
 from ledger.queries import CurrencyTotals, journal, totals, trial_balance
-from tests.ledger.conftest import act
+from tests.books import act
 
 D = Decimal
 JANUARY = (date(2026, 1, 1), date(2026, 1, 31))

@@ -16,7 +16,7 @@ from invoicing.models import Invoice, Payment
 from ledger import operations
 from ledger.models import Account, JournalEntry, Posting
 from ledger.queries import trial_balance
-from tests.ledger.conftest import BILLING_DAY, act, booked, pay, use
+from tests.books import BILLING_DAY, act, booked, pay, use
 
 D = Decimal
 Billed = tuple[Invoice, Invoice]
