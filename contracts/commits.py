@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from contracts.models import Commit, CommitEntry
 from governance.acts import Act, Refused
 from governance.models import Change
+from pricing.money import shown
 
 Kind = CommitEntry.Kind
 
@@ -59,8 +60,9 @@ def _explained(error: IntegrityError, entry: CommitEntry) -> CommitEntry:
     diagnosis = getattr(error.__cause__, "diag", None)
     match diagnosis and diagnosis.constraint_name:
         case "a_commit_is_never_overdrawn":
-            balance = Commit.objects.values_list("balance", flat=True).get(pk=entry.commit_id)
-            raise Refused(f"{entry.commit.name} has {balance} left; {-entry.amount} cannot be drawn.") from error
+            commit = Commit.objects.select_related("contract").get(pk=entry.commit_id)
+            left, asked = (shown(each, commit.contract.currency) for each in (commit.balance, -entry.amount))
+            raise Refused(f"{commit.name} has {left} left; {asked} cannot be drawn.") from error
         case "a_cause_moves_a_commit_once":
             before = CommitEntry.objects.get(
                 commit=entry.commit_id, source_type=entry.source_type, source_id=entry.source_id

@@ -83,13 +83,13 @@ def month_totals(
             for index, line in enumerate(due)
             if by_key[line.key].is_drawable
         ]
-        drawn, instruments = _drawn(drawables, instruments)
+        paid, instruments = drawn(drawables, instruments)
         totals.append(
             MonthTotal(
                 month,
                 _sum((line for line in due if by_key[line.key].kind == "charge"), currency),
                 _sum((line for line in due if by_key[line.key].kind == "commit"), currency),
-                Money(drawn, currency),
+                Money(paid, currency),
             )
         )
     return totals
@@ -136,7 +136,7 @@ def usage_discount(lines: Iterable[LineTotal]) -> Decimal:
         )
 
 
-def _drawn(lines: Sequence[Drawable], instruments: Sequence[Instrument]) -> tuple[Decimal, list[Instrument]]:
+def drawn(lines: Sequence[Drawable], instruments: Sequence[Instrument]) -> tuple[Decimal, list[Instrument]]:
     """How much the lines draw, and the instruments with what they have left."""
     left = {each.key: each.balance for each in instruments}
     total = ZERO

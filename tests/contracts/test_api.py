@@ -1,0 +1,170 @@
+"""The API of contracts: keys with scopes, people with permissions, and only the customers one may know of."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from contracts.models import Customer
+from governance.models import Change, SystemKey
+from tests import cast
+
+pytestmark = pytest.mark.django_db
+FABRIKAM = {
+    "key": "fabrikam",
+    "name": "Fabrikam",
+    "email": "ap@fabrikam.test",
+    "time_zone": "Europe/Berlin",
+    "tax_percent": "19",
+}
+
+
+@pytest.fixture
+def crm(client: Client) -> Client:
+    """A system that may read and write customers, and read contracts."""
+    return with_key("customers:read", "customers:write", "contracts:read")
+
+
+def with_key(*scopes: str) -> Client:
+    _, key = SystemKey.objects.create_key(name="crm", scopes=list(scopes))
+    return Client(headers={"Authorization": f"Api-Key {key}"})
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def post(client: Client, path: str, body: Any) -> Any:
+    return client.post(f"/api/v1/{path}", body, content_type="application/json")
+
+
+def test_a_system_creates_a_customer_and_reads_it_back(crm: Client) -> None:
+    answer = post(crm, "customers", FABRIKAM)
+    assert answer.status_code == 201
+    assert answer.json() == FABRIKAM | {
+        "billing_address": "",
+        "country": "US",
+        "tax_number": "",
+        "currency": "USD",
+        "parent": None,
+    }
+    assert Change.objects.get(name="customer.created").by_name == "key crm"
+    listed = crm.get("/api/v1/customers").json()
+    assert (listed["count"], listed["results"]) == (1, [answer.json()])
+
+
+def test_a_taken_key_is_refused(crm: Client) -> None:
+    post(crm, "customers", FABRIKAM)
+    again = post(crm, "customers", FABRIKAM)
+    assert (again.status_code, again.json()) == (409, {"detail": "key: Customer with this Key already exists."})
+    assert Customer.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "status"),
+    [
+        ("email", "nobody", 400),
+        ("tax_percent", 19, 400),
+        ("tax_percent", "1e2", 400),
+        ("parent", "nobody", 400),
+        ("time_zone", "Mars/Base", 409),
+        ("currency", "XXX", 409),
+    ],
+)
+def test_what_is_wrong_is_named_and_nothing_is_written(crm: Client, field: str, value: Any, status: int) -> None:
+    answer = post(crm, "customers", FABRIKAM | {field: value})
+    assert answer.status_code == status
+    assert Customer.objects.count() == Change.objects.count() == 0
+    assert field in answer.json() or status == 409
+
+
+def test_without_the_scope_nothing_is_told_or_written() -> None:
+    reader = with_key("customers:read")
+    assert post(reader, "customers", FABRIKAM).status_code == 403
+    assert reader.get("/api/v1/contracts").status_code == 403
+    assert with_key("contracts:read").get("/api/v1/customers").status_code == 403
+    assert Client().get("/api/v1/customers").status_code == 403
+    assert Client(headers={"Authorization": "Api-Key wrong.key"}).get("/api/v1/customers").status_code == 403
+    assert Customer.objects.count() == 0
+
+
+def test_a_rep_sees_the_customers_they_serve_and_finance_sees_all() -> None:
+    cast.contoso()
+    cast.contracts.create_customer(key="other", name="Other", email="x@other.test", act=cast.act("ann"))
+    seen = {
+        name: [row["key"] for row in signed_in(cast.person(name)).get("/api/v1/customers").json()["results"]]
+        for name in ("ben", "cara")
+    }
+    assert seen == {"ben": ["contoso"], "cara": ["contoso", "other"]}
+
+
+def test_a_customer_out_of_sight_is_no_ones_parent() -> None:
+    cast.contracts.create_customer(key="other", name="Other", email="x@other.test", act=cast.act("ann"))
+    answer = post(signed_in(cast.person("ben")), "customers", FABRIKAM | {"parent": "other"})
+    assert (answer.status_code, answer.json()) == (400, {"parent": ["There is no such customer."]})
+
+
+def test_strangers_and_those_without_the_permission_are_turned_away() -> None:
+    for name in ("eve", "dan"):
+        assert signed_in(cast.person(name)).get("/api/v1/customers").status_code == 403
+    assert post(signed_in(cast.person("cleo")), "customers", FABRIKAM).status_code == 403
+    assert Customer.objects.filter(key="fabrikam").count() == 0
+
+
+def test_a_contract_says_what_was_agreed(crm: Client) -> None:
+    contract = cast.signed_contract()
+    answer = crm.get(f"/api/v1/contracts/{contract.number}")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["lines"][0] == {
+        "product": "input-tokens",
+        "quantity": None,
+        "discount_percent": "15",
+        "discount_amount": {"amount": "0.00", "currency": "USD"},
+        "minimum": None,
+    }
+    assert body["commits"] == [
+        {
+            "name": "Prepaid usage",
+            "access": {"amount": "40.00", "currency": "USD"},
+            "price": {"amount": "36.00", "currency": "USD"},
+            "balance": {"amount": "40.00", "currency": "USD"},
+            "product_keys": [],
+        }
+    ]
+    assert {name: body[name] for name in ("number", "customer", "status", "start_on", "end_on", "pinned_version")} == {
+        "number": "C-2025-0001",
+        "customer": "contoso",
+        "status": "active",
+        "start_on": "2026-01-01",
+        "end_on": "2026-12-31",
+        "pinned_version": 1,
+    }
+
+
+def test_a_contract_out_of_sight_does_not_exist() -> None:
+    contract = cast.signed_contract()
+    cast.contracts.unassign_customer(contract.customer, cast.person("ben"), act=cast.act("ada"))
+    ben = signed_in(cast.person("ben"))
+    assert ben.get(f"/api/v1/contracts/{contract.number}").status_code == 404
+    assert ben.get("/api/v1/contracts").json()["results"] == []
+    assert signed_in(cast.person("cara")).get(f"/api/v1/contracts/{contract.number}").status_code == 200
+
+
+def test_contracts_are_listed_by_customer_in_as_many_queries_for_three_as_for_one(crm: Client) -> None:
+    cast.signed_contract()
+    counts = []
+    for more in (0, 2):
+        for number in range(more):
+            cast.signed_contract(to=cast.customer(f"customer-{number}"))
+        with CaptureQueriesContext(connection) as queries:
+            listed = crm.get("/api/v1/contracts").json()
+        counts.append((len(listed["results"]), len(queries)))
+    assert [count for count, _ in counts] == [1, 3]
+    assert counts[0][1] == counts[1][1]
+    assert [each["customer"] for each in crm.get("/api/v1/contracts?customer=contoso").json()["results"]] == ["contoso"]
