@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ COMMANDS_WITHOUT_DATABASE = {
     "diffsettings",
     "fakes",
 }
+SECONDS_TO_RECOVER = 120
 SOCKET_DIR_LINE = 4  # of postmaster.pid
 
 
@@ -111,9 +113,24 @@ def _start(data_dir: Path) -> Any:
     library = _library()
     try:
         # No clean-up by the library: it counts processes by number and miscounts those that were killed.
-        return library.get_server(data_dir, cleanup_mode=None)
+        server = library.get_server(data_dir, cleanup_mode=None, start=False)
+        _start_patiently(server)
+        return server
     except (OSError, RuntimeError, ValueError, AssertionError, subprocess.SubprocessError) as problem:
         raise Unavailable(_why(data_dir, problem)) from problem
+
+
+def _start_patiently(server: Any) -> None:
+    """Starts the server or adopts the running one. After a crash it may take longer than the library waits."""
+    give_up_at = time.monotonic() + SECONDS_TO_RECOVER
+    while True:
+        try:
+            server.start()
+            return
+        except (subprocess.TimeoutExpired, AssertionError):
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(1)
 
 
 def _library() -> Any:

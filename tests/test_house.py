@@ -65,9 +65,9 @@ def test_nothing_of_ours_is_imported_inside_a_function() -> None:
 
 
 def test_nothing_is_imported_by_name_at_run_time() -> None:
-    """That would hide an import from those who read, and from import-linter."""
-    found = [path for path in FILES if path.parts[0] != "config" and "import_module(" in (ROOT / path).read_text()]
-    assert found == []
+    """That would hide an import from those who read, and from import-linter. Django asks for it in `ready()`."""
+    suspects = [path for path in FILES if path.parts[0] != "config" and path.name != "apps.py"]
+    assert [path for path in suspects if "import_module(" in (ROOT / path).read_text()] == []
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:

@@ -12,6 +12,7 @@ def complaints(page: Page, live_server: LiveServer) -> list[str]:
     found: list[str] = []
     page.on("console", lambda message: found.append(message.text) if message.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("response", lambda response: found.append(response.url) if response.status >= 400 else None)
     page.on(
         "request",
         lambda request: None if request.url.startswith((live_server.url, "data:")) else found.append(request.url),

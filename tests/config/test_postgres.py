@@ -8,8 +8,8 @@ from config import postgres
 FIRST, LAST = "CREATE TABLE kept (word text); INSERT INTO kept VALUES ('kept')", "SELECT word FROM kept"
 
 
-def test_the_last_user_stops_the_server_and_nothing_is_lost(tmp_path: Path) -> None:
-    data_dir = tmp_path / "postgres"
+def test_the_last_user_stops_the_server_and_nothing_is_lost(folder: Path) -> None:
+    data_dir = folder / "postgres"
     with postgres.running(data_dir) as url:
         with psycopg.connect(url) as connection:
             connection.execute(FIRST)
@@ -20,22 +20,22 @@ def test_the_last_user_stops_the_server_and_nothing_is_lost(tmp_path: Path) -> N
     assert not (data_dir / "postmaster.pid").exists()
 
 
-def test_a_file_in_place_of_the_folder_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "postgres").write_text("a letter")
-    with pytest.raises(postgres.Unavailable) as refusal, postgres.running(tmp_path / "postgres"):
+def test_a_file_in_place_of_the_folder_is_one_sentence(folder: Path) -> None:
+    (folder / "postgres").write_text("a letter")
+    with pytest.raises(postgres.Unavailable) as refusal, postgres.running(folder / "postgres"):
         pytest.fail("started on a file")
     assert str(refusal.value) == (
-        f"{tmp_path}/postgres should be the folder of the embedded PostgreSQL, but is a file; move it away."
+        f"{folder}/postgres should be the folder of the embedded PostgreSQL, but is a file; move it away."
     )
-    assert (tmp_path / "postgres").read_text() == "a letter"
+    assert (folder / "postgres").read_text() == "a letter"
 
 
-def test_a_damaged_folder_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "postgres").mkdir()
-    (tmp_path / "postgres" / "PG_VERSION").write_text("18\n")
-    with pytest.raises(postgres.Unavailable) as refusal, postgres.running(tmp_path / "postgres"):
+def test_a_damaged_folder_is_one_sentence(folder: Path) -> None:
+    (folder / "postgres").mkdir()
+    (folder / "postgres" / "PG_VERSION").write_text("18\n")
+    with pytest.raises(postgres.Unavailable) as refusal, postgres.running(folder / "postgres"):
         pytest.fail("started on a ruin")
     assert str(refusal.value) == (
-        f"The embedded PostgreSQL in {tmp_path}/postgres does not start (its log is {tmp_path}/postgres/log). "
+        f"The embedded PostgreSQL in {folder}/postgres does not start (its log is {folder}/postgres/log). "
         "Move the folder away to begin anew, or set DATABASE_URL to use another server."
     )
