@@ -1,7 +1,5 @@
 """Every address there is."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
@@ -24,15 +22,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("health", health, name="health"),
+    path("api/v1/", include("metering.api")),
+    path("api/v1/", include("catalog.api")),
+    path("api/v1/", include("contracts.api")),
+    path("api/v1/", include("quoting.api")),
+    path("api/v1/", include("invoicing.api")),
+    path("q/", include("quoting.portal")),
+    path("i/", include("invoicing.portal")),
+    path("hooks/", include("integrations.webhooks")),
 ]
-DOORS = [
-    ("api/v1/", "metering.api"),
-    ("api/v1/", "catalog.api"),
-    ("api/v1/", "contracts.api"),
-    ("api/v1/", "quoting.api"),
-    ("api/v1/", "invoicing.api"),
-    ("q/", "quoting.portal"),
-    ("i/", "invoicing.portal"),
-    ("hooks/", "integrations.webhooks"),
-]
-urlpatterns += [path(prefix, include(module)) for prefix, module in DOORS if find_spec(module)]
