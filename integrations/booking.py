@@ -29,7 +29,7 @@ def credit_note(delivery: Delivery, at: datetime) -> str:
     if row.subject_type == CreditNote._meta.label_lower:
         notes = CreditNote.objects.filter(pk=row.subject_id)
     else:
-        notes = CreditNote.objects.filter(invoice=row.subject_id)
+        notes = CreditNote.objects.filter(invoice__pk=row.subject_id)
     return _booked(
         [
             entry

@@ -10,7 +10,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateFilter
@@ -105,16 +104,8 @@ class JournalEntryAdmin(GovernedAdmin):
     def because(self, entry: JournalEntry) -> str:
         return entry.change.because
 
-    # ------------------------------------------------------------ the export of a period
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.export_view)
-        return [path("export-period/", view, name="ledger_journalentry_export"), *super().get_urls()]
-
     @action(description="Export a period", url_path="export", icon="download")
     def export(self, request: HttpRequest) -> HttpResponse:
-        return HttpResponse(status=302, headers={"Location": reverse("admin:ledger_journalentry_export")})
-
-    def export_view(self, request: HttpRequest) -> HttpResponse:
         """Ask for the days, show the control totals, and give the file when `download` is asked for."""
         if not (may(request.user, "ledger.view_journalentry") and may(request.user, SEE_EVERY_CUSTOMER)):
             raise PermissionDenied
