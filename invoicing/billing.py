@@ -116,12 +116,14 @@ def bill_contracts(contract_ids: Sequence[UUID], *, through: datetime, act: Act)
 
 
 def write_lines(invoice: Invoice, parts: Parts) -> None:
-    """Make the draft say exactly this. The caller saves the header."""
+    """Make the draft say exactly this, inside the caller's change."""
+    is_new = invoice._state.adding
     invoice.subtotal, invoice.tax, invoice.drawn, invoice.total = parts.subtotal, parts.tax, parts.drawn, parts.total
     invoice.period_start, invoice.period_end = parts.period.start, parts.period.end
     invoice.closes_at = parts.closes_at
     invoice.save()
-    InvoiceLine.objects.filter(invoice=invoice).delete()
+    if not is_new:
+        InvoiceLine.objects.filter(invoice=invoice).delete()
     InvoiceLine.objects.bulk_create(
         InvoiceLine(invoice=invoice, **_fields(position, line)) for position, line in enumerate(parts.lines, 1)
     )

@@ -14,7 +14,7 @@ from governance.acts import Act, Refused
 from governance.change import change, locked
 from governance.models import Change
 from invoicing.billing import Gathered, bill_contracts, failed, gather, last_due, outcome, says, write_lines
-from invoicing.models import BillingOutcome, BillingRun, Invoice, InvoiceLine
+from invoicing.models import BillingOutcome, BillingRun, Invoice, InvoiceLine, InvoiceSeries
 from invoicing.presentation import parties
 from invoicing.queries import DRAW_SOURCE, RETURN_SOURCE, draws_of
 from invoicing.settlement import (
@@ -129,16 +129,19 @@ def _finalized(facts: Gathered, draft: Invoice, act: Act) -> Invoice:
             raise Refused(f"This comes to {owed}; what is in the customer's favour goes on the next invoice.")
         if not says(draft, parts):
             write_lines(draft, parts)
-        _draw(facts, draft, act, row)
+        if draft.drawn:
+            _draw(facts, draft, act, row)
         draft.become(Status.FINALIZED)
         draft.seller, draft.buyer = parties(facts.contract)
-        draft.issued_at = act.at
-        issued_on = act.at.astimezone(zone_named(draft.time_zone)).date()
-        draft.due_on = issued_on + timedelta(days=facts.contract.payment_terms_days)
         prefix = facts.contract.legal_entity.invoice_prefix
-        draft.series, draft.sequence, draft.number = next_number(facts.contract.legal_entity, prefix)
+        series, sequence, draft.number = next_number(facts.contract.legal_entity, prefix)
+        draft.series, draft.sequence = series, sequence
+        draft.issued_at = max(act.at, _issued_before(series, sequence) or act.at)
+        issued_on = draft.issued_at.astimezone(zone_named(draft.time_zone)).date()
+        draft.due_on = issued_on + timedelta(days=facts.contract.payment_terms_days)
         draft.save()
-    settle_if_paid(draft, act)
+    if not draft.total:
+        settle_if_paid(draft, act)
     return draft
 
 
@@ -146,6 +149,12 @@ def _draw(facts: Gathered, draft: Invoice, act: Act, row: Change) -> None:
     for line in InvoiceLine.objects.filter(invoice=draft, kind=InvoiceLine.Kind.DRAWDOWN):
         commit = facts.commits[str(line.commit_id)]
         draw(commit, -line.amount, source_type=DRAW_SOURCE, source_id=str(line.pk), act=act, change=row)
+
+
+def _issued_before(series: InvoiceSeries, sequence: int) -> datetime | None:
+    """When the number before was given: numbers rise with the time of issue, whoever's clock was read first."""
+    before = Invoice.objects.filter(series=series, sequence=sequence - 1)
+    return before.values_list("issued_at", flat=True).first()
 
 
 def _until(invoice: Invoice) -> datetime:

@@ -24,6 +24,7 @@ class ShownLine:
     quantity: str
     amount: str
     workings: Sequence[Row]
+    source: str = ""
     is_drawn: bool = False
 
 
@@ -95,6 +96,7 @@ def _charge(line: InvoiceLine, invoice: Invoice) -> ShownLine:
         quantity="" if is_commit else quantity_text(line.quantity, line.unit),
         amount=amount_text(line.amount, invoice.currency),
         workings=_access(line, invoice.currency) if is_commit else _workings(line, invoice.currency),
+        source="" if is_commit else line.price_source,
     )
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.aggregates import BoolAnd
 from django.db.models import Max, QuerySet, Sum
 
 from contracts.models import CommitEntry
@@ -28,7 +29,7 @@ def already_billed(contract_ids: Iterable[UUID]) -> dict[UUID, list[Line]]:
         InvoiceLine.objects.filter(invoice__contract__in=list(contract_ids), invoice__status__in=ISSUED)
         .exclude(kind=InvoiceLine.Kind.DRAWDOWN)
         .order_by()
-        .values("invoice__contract", "term", "kind", "commit", "period_start", "period_end", "in_advance")
+        .values("invoice__contract", "term", "kind", "commit", "period_start", "period_end")
         .annotate(
             sum_of_quantity=Sum("quantity"),
             sum_of_amount=Sum("amount"),
@@ -37,6 +38,7 @@ def already_billed(contract_ids: Iterable[UUID]) -> dict[UUID, list[Line]]:
             of_unit=Max("unit"),
             percent=Max("tax_percent"),
             account=Max("revenue_account"),
+            is_in_advance=BoolAnd("in_advance"),
         )
     )
     billed: dict[UUID, list[Line]] = defaultdict(list)
@@ -56,7 +58,7 @@ def _billed(row: Any) -> Line:
         quantity=row["sum_of_quantity"],
         amount=row["sum_of_amount"],
         exact=plain(row["sum_of_amount"]),
-        in_advance=row["in_advance"],
+        in_advance=row["is_in_advance"],
         tax_percent=row["percent"],
         revenue_account=row["account"],
         commit_id=row["commit"],

@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import F
 
 from contracts.models import LegalEntity
 from governance import approvals
@@ -108,11 +109,12 @@ def next_number(seller: LegalEntity, prefix: str) -> tuple[InvoiceSeries, int, s
 
     A transaction that fails gives its number back, so a series has no gaps.
     """
-    InvoiceSeries.objects.get_or_create(legal_entity=seller, prefix=prefix)
-    series = InvoiceSeries.objects.select_for_update().get(legal_entity=seller, prefix=prefix)
-    series.last_number += 1
-    series.save(update_fields=["last_number"])
-    return series, series.last_number, f"{prefix}{series.last_number:06d}"
+    series = InvoiceSeries.objects.filter(legal_entity=seller, prefix=prefix)
+    if not series.update(last_number=F("last_number") + 1):
+        InvoiceSeries.objects.get_or_create(legal_entity=seller, prefix=prefix)
+        series.update(last_number=F("last_number") + 1)
+    taken = series.get()
+    return taken, taken.last_number, f"{prefix}{taken.last_number:06d}"
 
 
 def _must_await_payment(invoice: Invoice, amount: Decimal, currency: str) -> None:

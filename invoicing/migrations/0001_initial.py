@@ -83,9 +83,7 @@ class Migration(migrations.Migration):
                 ("time_zone", models.CharField(max_length=60)),
                 (
                     "closes_at",
-                    models.DateTimeField(
-                        blank=True, help_text="open for late usage until then", null=True
-                    ),
+                    models.DateTimeField(blank=True, help_text="open for late usage until then", null=True),
                 ),
                 ("subtotal", models.DecimalField(decimal_places=4, default=0, max_digits=20)),
                 ("tax", models.DecimalField(decimal_places=4, default=0, max_digits=20)),
@@ -167,9 +165,7 @@ class Migration(migrations.Migration):
                 ("time_zone", models.CharField(max_length=60)),
                 (
                     "closes_at",
-                    models.DateTimeField(
-                        blank=True, help_text="open for late usage until then", null=True
-                    ),
+                    models.DateTimeField(blank=True, help_text="open for late usage until then", null=True),
                 ),
                 ("subtotal", models.DecimalField(decimal_places=4, default=0, max_digits=20)),
                 ("tax", models.DecimalField(decimal_places=4, default=0, max_digits=20)),

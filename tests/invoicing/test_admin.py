@@ -53,7 +53,7 @@ def books_open(signed_in: Any, cara: User) -> Client:
 def test_the_page_tells_the_lines_and_why(books_open: Client, month: Invoice) -> None:
     text = page(books_open, month)
     for said in ("Why this number", "10,000,000 at $2.50 per million", "15% off", "−$6.75", "Drawn from Prepaid usage",
-                 "What it paid", "$52.25 USD", "Still open", "/i/"):  # fmt: skip
+                 "What it paid", "Price: Standard USD v1", "$52.25 USD", "Still open", "/i/"):  # fmt: skip
         assert said in text, said
 
 

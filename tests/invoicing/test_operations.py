@@ -119,6 +119,13 @@ def test_numbers_are_counted_for_each_seller(version, used: Contract) -> None:
     assert numbers == ["INV-000001", "INV-000002", "US-000001", "US-000002"]
 
 
+def test_numbers_rise_with_the_time_of_issue_whoevers_clock_was_read_first(used: Contract) -> None:
+    bill(FEB)
+    assert Invoice.objects.get(number="INV-000001").issued_at == FEB
+    final = operations.finalize_invoice(month_invoice(used), act=act(at=datetime(2026, 1, 20, tzinfo=UTC)))
+    assert (final.number, final.issued_at) == ("INV-000002", FEB)
+
+
 # ---------------------------------------------------------------- void
 def test_voiding_gives_the_draw_back_and_the_next_run_bills_anew(month: Invoice, used: Contract) -> None:
     void = operations.void_invoice(month, act=act("Wrong address"))
