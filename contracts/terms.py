@@ -169,7 +169,7 @@ def agreed_terms(deal: Deal) -> list[ContractTerm]:
 
 
 def drawable(term: ContractTerm, key: str, period: Period, quantity: Decimal, amount: Decimal) -> Drawable:
-    """A rated line as drawdown takes it; quotes and invoices both ask here, so that both draw in the same order."""
+    """A rated line as drawdown takes it: by its net price for a unit, which is how invoices draw too."""
     unit_price = EXACT.divide(amount, quantity) if quantity else ZERO
     return Drawable(key, term.term.product, period, amount, unit_price)
 
