@@ -1,7 +1,9 @@
 """What goes out, what comes in, and what others call our records; failures first, each with a way to try again."""
 
 import json
+from datetime import datetime
 
+from django.apps import apps
 from django.contrib import admin
 from django.db.models import Case, IntegerField, Value, When
 from django.urls import NoReverseMatch, reverse
@@ -31,19 +33,19 @@ BY_URGENCY = Case(
 class DeliveryAdmin(GovernedAdmin):
     """What each listener is owed. A failed one says why and can be tried again."""
 
-    list_display = ["route", "happened", "shown_status", "attempts", "next_at", "outcome"]
+    list_display = ["route", "happened", "shown_status", "attempts", "when", "outcome"]
     list_filter = ["status", "route"]
     search_fields = ["route", "change__name", "change__subject_id", "error", "note"]
     list_select_related = ["change"]
     ordering = [BY_URGENCY, "-id"]
     fields = [
-        ("route", "shown_status"),
+        ("route", "status"),
         ("happened", "subject"),
-        ("attempts", "next_at", "done_at"),
+        ("attempts", "when"),
         "note",
         "error",
     ]
-    readonly_fields = ["shown_status", "happened", "subject"]
+    readonly_fields = ["happened", "subject", "when"]
     actions_detail = ["retry"]
 
     @display(description="Status", ordering="status", label=DELIVERY_COLOURS)
@@ -52,7 +54,13 @@ class DeliveryAdmin(GovernedAdmin):
 
     @display(description="Because of", ordering="change__id")
     def happened(self, delivery: Delivery) -> str:
-        return f"{delivery.change.name}, {delivery.change.at:%-d %b %Y %H:%M} UTC"
+        return f"{delivery.change.name}, {_moment(delivery.change.at)}"
+
+    @display(description="When")
+    def when(self, delivery: Delivery) -> str:
+        if delivery.done_at:
+            return _moment(delivery.done_at)
+        return f"next {_moment(delivery.next_at)}" if delivery.status == Delivery.Status.DUE else "—"
 
     @display(description="About")
     def subject(self, delivery: Delivery) -> SafeString | str:
@@ -84,13 +92,13 @@ class InboundMessageAdmin(GovernedAdmin):
     ordering = [BY_URGENCY, "-id"]
     fields = [
         ("sender", "type", "message_id"),
-        ("shown_status", "times_received", "attempts"),
+        ("status", "times_received", "attempts"),
         ("received_at", "applied_at"),
         "note",
         "error",
         "shown_body",
     ]
-    readonly_fields = ["shown_status", "shown_body"]
+    readonly_fields = ["shown_body"]
     actions_detail = ["retry"]
 
     @display(description="Status", ordering="status", label=MESSAGE_COLOURS)
@@ -134,8 +142,13 @@ class ExternalIdAdmin(GovernedAdmin):
 
 
 def _subject_link(subject_type: str, subject_id: str) -> SafeString | str:
+    name = f"{apps.get_model(subject_type)._meta.verbose_name} {subject_id}"
     try:
         url = reverse(f"admin:{subject_type.replace('.', '_')}_change", args=[subject_id])
     except NoReverseMatch:
-        return f"{subject_type} {subject_id}"
-    return format_html('<a href="{}" class="font-medium text-primary-600 underline">{}</a>', url, subject_type)
+        return name
+    return format_html('<a href="{}" class="font-medium text-primary-600 underline">{}</a>', url, name)
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%-d %b %Y %H:%M}"

@@ -22,7 +22,6 @@ from governance.admin_base import GovernedAdmin, money
 from governance.doors import SEE_EVERY_CUSTOMER, may
 from ledger import journal, queries
 from ledger.models import Account, JournalEntry, Posting
-from pricing.money import ZERO
 
 
 class PeriodForm(forms.Form):
@@ -46,8 +45,8 @@ class PeriodForm(forms.Form):
 class JournalEntryAdmin(GovernedAdmin):
     """Entries with their postings aligned. Nothing here can be changed: a correction is another entry."""
 
-    list_display = ["pk", "posted_on", "description", "customer", "shown_postings", "amount"]
-    list_display_links = ["pk", "description"]
+    list_display = ["number", "posted_on", "description", "customer", "shown_postings"]
+    list_display_links = ["number", "description"]
     list_filter = [("posted_on", RangeDateFilter), "postings__account", "currency", "legal_entity"]
     list_filter_submit = True
     list_select_related = ["customer"]
@@ -69,15 +68,15 @@ class JournalEntryAdmin(GovernedAdmin):
         postings = Posting.objects.select_related("account").order_by("position")
         return super().get_queryset(request).prefetch_related(Prefetch("postings", queryset=postings))
 
-    @display(description="Amount")
-    def amount(self, entry: JournalEntry) -> SafeString:
-        return money(sum((each.debit for each in entry.postings.all()), ZERO), entry.currency)
+    @display(description="Entry", ordering="id")
+    def number(self, entry: JournalEntry) -> str:
+        return str(entry.pk)
 
     @display(description="Debit and credit")
     def shown_postings(self, entry: JournalEntry) -> SafeString:
         rows = format_html_join(
             "",
-            '<tr><td style="padding-right:1.5rem;{}">{} {}</td><td style="text-align:right;min-width:7rem">{}</td>'
+            '<tr><td style="min-width:17rem;{}">{} {}</td><td style="text-align:right;min-width:7rem">{}</td>'
             '<td style="text-align:right;min-width:7rem">{}</td></tr>',
             (
                 (

@@ -21,10 +21,11 @@ COLUMNS = [
     "debit",
     "credit",
     "currency",
+    "customer_key",
     "customer",
     "memo",
     "source_type",
-    "source_id",
+    "source",
 ]
 _CHUNK = 2000
 # What a spreadsheet would take for the beginning of a formula, in the full-width forms too.
@@ -84,10 +85,11 @@ def _row(entry: JournalEntry, posting: Posting) -> list[str]:
         fixed(posting.debit, places),
         fixed(posting.credit, places),
         entry.currency,
+        text_cell(entry.customer.key),
         text_cell(entry.customer.name),
         text_cell(posting.memo or entry.description),
         entry.source_type,
-        entry.source_id,
+        text_cell(entry.description),
     ]
 
 

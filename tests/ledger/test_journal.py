@@ -35,7 +35,7 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_one_row_a_posting_by_day_and_number(books: None) -> None:
+def test_one_row_a_posting_by_day_and_number(books: None, billed: tuple[Invoice, Invoice]) -> None:
     text, _ = exported(*JANUARY)
     first = JournalEntry.objects.get(source_type="invoice.earned")
     assert text.splitlines()[0] == ",".join(COLUMNS)
@@ -55,10 +55,11 @@ def test_one_row_a_posting_by_day_and_number(books: None) -> None:
         "debit": "0.00",
         "credit": "72.25",
         "currency": "USD",
+        "customer_key": "contoso",
         "customer": "Contoso Ltd",
         "memo": "Input tokens, Output tokens",
         "source_type": "invoice.earned",
-        "source_id": first.source_id,
+        "source": f"Earned: {billed[1].number}",
     }
 
 
