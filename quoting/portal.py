@@ -5,11 +5,8 @@ the offer with its form, or a page that says what became of it.
 """
 
 from typing import Any
-from uuid import UUID
 
 from django import forms
-from django.conf import settings
-from django.core.signing import BadSignature, Signer
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
@@ -22,22 +19,14 @@ from governance.acts import Act, Refused
 from pricing.periods import zone_named
 from quoting import operations
 from quoting.documents import document_of
+from quoting.links import link as link
+from quoting.links import token_of, version_named
 from quoting.models import QuoteVersion
 from quoting.presentation import presented
 from quoting.queries import is_expired
 
 Status = QuoteVersion.Status
 GONE = {"expired", "superseded"}
-
-
-def link(version: QuoteVersion) -> str:
-    """The address under which the customer reads and answers this version: absolute, signed, always the same."""
-    address: str = settings.PUBLIC_URL + reverse("offer", args=[token_of(version)])
-    return address
-
-
-def token_of(version: QuoteVersion) -> str:
-    return _signer().sign(version.pk.hex)
 
 
 class AnswerForm(forms.Form):
@@ -137,19 +126,10 @@ def _page(
 
 
 def _version_or_404(token: str) -> QuoteVersion:
-    try:
-        pk = UUID(_signer().unsign(token))
-    except (BadSignature, ValueError) as error:
-        raise Http404 from error
-    related = ("quote__customer", "quote__legal_entity", "quote__owner", "rate_card_version__card", "contract")
-    version = QuoteVersion.objects.select_related(*related).filter(pk=pk).first()
+    version = version_named(token)
     if version is None:
         raise Http404
     return version
-
-
-def _signer() -> Signer:
-    return Signer(sep=".", salt="quoting.portal")
 
 
 urlpatterns = [

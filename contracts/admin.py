@@ -1,0 +1,238 @@
+"""Customers, legal entities, contracts and commits in the admin."""
+
+from datetime import date
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+
+from contracts import operations
+from contracts.forms import BecauseForm, CustomerForm, EndForm, LegalEntityForm
+from contracts.models import Commit, Contract, Customer, LegalEntity
+from contracts.presentation import percent_of, shown_commit, shown_lines, standing_of
+from governance import clock
+from governance.acts import Act
+from governance.admin_base import GovernedAdmin, money, operation
+
+COLOURS = {"running": "success", "upcoming": "info", "over": "", "ended": "danger"}
+# What other apps know of a customer, by the name of their list in the admin: theirs are above, so not imported.
+LISTS = [
+    ("Quotes", "quoting_quote", "customer"),
+    ("Invoices", "invoicing_invoice", "customer"),
+    ("Payments", "invoicing_payment", "invoice__customer"),
+]
+
+
+class SavedByOperations(GovernedAdmin):
+    """A form whose reason goes with the change. Who may only look gets no reason to fill in."""
+
+    operations_for_saving = True
+    form: type[BecauseForm]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = list(self.form.Meta.fields)  # type: ignore[attr-defined]
+        may_save = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return [(None, {"fields": [*fields, "because"] if may_save else fields})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["key"] if obj else []
+
+
+@admin.register(Customer)
+class CustomerAdmin(SavedByOperations):
+    """Who we sell to. A rep sees those they serve, and serves whom they bring."""
+
+    form = CustomerForm
+    list_display = ["name", "key", "email", "country", "currency", "time_zone", "running_contracts"]
+    list_filter = ["country", "currency"]
+    search_fields = ["name", "key", "email", "tax_number"]
+    ordering = ["name"]
+    change_form_outer_before_template = "contracts/customer.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
+        now = clock.now()
+        running = Q(contracts__status="active", contracts__start_at__lte=now, contracts__end_at__gt=now)
+        return super().get_queryset(request).annotate(running=Count("contracts", filter=running))
+
+    @display(description="Running contracts", ordering="running")
+    def running_contracts(self, customer: Any) -> int:
+        return int(customer.running)
+
+    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
+        act = self.act(request, form.cleaned_data["because"])
+        if change:
+            operations.update_customer(obj, **{**form.typed(), "key": obj.key}, act=act)
+        else:
+            obj.pk = operations.create_customer(**form.typed(), act=act).pk
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        customer = self.thing_or_404(request, object_id)
+        contracts = customer.contracts.select_related("rate_card", "pinned_version__card")
+        extra = {
+            "customer": customer,
+            "contracts": [_row(contract) for contract in contracts]
+            if request.user.has_perm("contracts.view_contract")
+            else [],
+            "lists": _lists(request, customer),
+        }
+        return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
+
+
+@admin.register(LegalEntity)
+class LegalEntityAdmin(SavedByOperations):
+    """Our companies that sell, and the terms new contracts start with."""
+
+    form = LegalEntityForm
+    list_display = ["name", "key", "country", "email", "invoice_prefix", "grace_hours", "payment_terms_days"]
+    search_fields = ["name", "key"]
+
+    def save_model(self, request: HttpRequest, obj: LegalEntity, form: Any, change: bool) -> None:
+        act = self.act(request, form.cleaned_data["because"])
+        if change:
+            operations.update_legal_entity(obj, **{**form.typed(), "key": obj.key}, act=act)
+        else:
+            obj.pk = operations.create_legal_entity(**form.typed(), act=act).pk
+
+
+@admin.register(Contract)
+class ContractAdmin(GovernedAdmin):
+    """What was agreed, on one page."""
+
+    list_display = ["number", "customer", "standing", "shown_prices", "starts", "ends", "currency", "signed_by"]
+    list_filter = ["status", "rate_card", "legal_entity", "currency"]
+    list_select_related = ["customer", "rate_card", "pinned_version__card"]
+    search_fields = ["number", "customer__name", "customer__key", "opportunity_key"]
+    actions_detail = ["end"]
+    change_form_template = "contracts/contract.html"
+
+    @display(description="Status", ordering="start_at", label=COLOURS)
+    def standing(self, contract: Contract) -> tuple[str, str]:
+        return standing_of(contract, clock.now())
+
+    @display(description="Prices", ordering="rate_card__name")
+    def shown_prices(self, contract: Contract) -> str:
+        return str(contract.pinned_version) if contract.pinned_version else f"{contract.rate_card}, followed"
+
+    @display(description="Starts", ordering="start_at")
+    def starts(self, contract: Contract) -> date:
+        return contract.start_at.date()
+
+    @display(description="Ends before", ordering="end_at")
+    def ends(self, contract: Contract) -> date:
+        return contract.end_at.date()
+
+    @operation(
+        "End contract",
+        permission="contracts.change_contract",
+        icon="event_busy",
+        form=EndForm,
+        when=lambda contract: contract.status == Contract.Status.ACTIVE and clock.now() < contract.end_at,
+        variant=ActionVariant.DANGER,
+        explain="Before its agreed end. What was bought in advance is not given back here.",
+    )
+    def end(self, contract: Contract, act: Act, end_on: date) -> str:
+        operations.end_contract(contract, end_on=end_on, act=act)
+        return f"{contract.number} ends before {end_on:%-d %B %Y}."
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        contract = self.thing_or_404(request, object_id)
+        lines, problem = shown_lines(contract)
+        at = clock.now()
+        state, words = standing_of(contract, at)
+        commits = contract.commits.select_related("contract").order_by("start_at", "pk")
+        extra = {
+            "contract": contract,
+            "lines": lines,
+            "problem": problem,
+            "state_words": words,
+            "state_colour": COLOURS[state],
+            "overrides": _overrides(contract),
+            "commits": [shown_commit(commit, at) for commit in commits],
+            "lists": _lists(request, contract.customer),
+        }
+        return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
+
+
+@admin.register(Commit)
+class CommitAdmin(GovernedAdmin):
+    """Usage paid for in advance, and its ledger. It moves only by what is billed."""
+
+    list_display = [
+        "name",
+        "customer",
+        "contract",
+        "shown_access",
+        "shown_price",
+        "shown_balance",
+        "shown_used",
+        "ends",
+    ]
+    list_filter = ["contract__currency", "contract__customer"]
+    list_select_related = ["contract__customer"]
+    search_fields = ["name", "contract__number", "contract__customer__name"]
+    change_form_template = "contracts/commit.html"
+
+    @display(description="Customer", ordering="contract__customer__name")
+    def customer(self, commit: Commit) -> str:
+        return commit.contract.customer.name
+
+    @display(description="Gives access to", ordering="access_amount")
+    def shown_access(self, commit: Commit) -> SafeString:
+        return money(commit.access_amount, commit.contract.currency)
+
+    @display(description="For", ordering="price")
+    def shown_price(self, commit: Commit) -> SafeString:
+        return money(commit.price, commit.contract.currency)
+
+    @display(description="Left", ordering="balance")
+    def shown_balance(self, commit: Commit) -> SafeString:
+        return money(commit.balance, commit.contract.currency)
+
+    @display(description="Used")
+    def shown_used(self, commit: Commit) -> str:
+        return f"{percent_of(commit.access_amount - commit.balance, commit.access_amount)}\u00a0%"
+
+    @display(description="Until", ordering="end_at")
+    def ends(self, commit: Commit) -> date:
+        return commit.end_at.date()
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        shown = shown_commit(self.thing_or_404(request, object_id), clock.now())
+        return super().change_view(request, object_id, *args, extra_context={"shown": shown}, **kwargs)
+
+
+def _row(contract: Contract) -> dict[str, Any]:
+    state, words = standing_of(contract, clock.now())
+    return {"contract": contract, "words": words, "colour": COLOURS[state]}
+
+
+def _lists(request: HttpRequest, customer: Customer) -> list[tuple[str, str]]:
+    """Links to what other apps know of this customer, as far as the person may look at it."""
+    links = []
+    for title, page, lookup in LISTS:
+        app, model = page.split("_")
+        try:
+            address = reverse(f"admin:{page}_changelist")
+        except NoReverseMatch:
+            continue
+        if request.user.has_perm(f"{app}.view_{model}"):
+            links.append((title, f"{address}?{lookup}__id__exact={customer.pk}"))
+    return links
+
+
+def _overrides(contract: Contract) -> list[dict[str, Any]]:
+    rows = contract.overrides.select_related("product").order_by("product__name", "priority", "-agreed_at")
+    return [
+        {
+            "override": each,
+            "words": each.charge.sentence(contract.currency)
+            if each.charge is not None
+            else f"{each.multiplier.normalize():f} × the list price",
+        }
+        for each in rows
+    ]

@@ -1,0 +1,368 @@
+"""Quotes in the admin: the list, the offer as one page, its building by forms, and its verbs as buttons."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+from unfold.dataclasses import UnfoldAction
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+
+from contracts.words import percent_text
+from governance.acts import Act, Refused
+from governance.admin_base import GovernedAdmin, money, operation, timeline
+from governance.doors import may
+from quoting import operations
+from quoting.admin_page import COLOURS, EDIT, page, standing_of, versions_of
+from quoting.documents import document_of
+from quoting.forms import CommitForm, DeclineForm, LineForm, NewQuoteForm, OfferForm, TermsForm
+from quoting.models import Quote, QuoteVersion
+from quoting.queries import latest_version, priced_if_possible
+
+Status = QuoteVersion.Status
+
+
+def stands(*statuses: str) -> Callable[[Quote], bool]:
+    """Whether the latest version of a quote has one of these statuses."""
+    return lambda quote: latest_version(quote).status in statuses
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """By the status of the latest version."""
+
+    title, parameter_name = "status", "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, str(label)) for value, label in Status.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(latest_status=self.value()) if self.value() else queryset
+
+
+@admin.register(Quote)
+class QuoteAdmin(GovernedAdmin):
+    """One page holds the offer, what it comes to, why, and what has to happen next."""
+
+    list_display = [
+        "number", "customer", "title", "shown_status", "shown_total", "shown_discount", "valid_until", "shown_owner",
+    ]  # fmt: skip
+    list_filter = [StatusFilter, "owner", "customer"]
+    list_select_related = ["customer", "owner"]
+    search_fields = ["number", "title", "customer__name", "customer__key", "opportunity_key"]
+    search_help_text = "Number, customer, title, opportunity"
+    ordering = ["-number"]
+    actions_detail = ["send", "submit", "revise", "reopen", "decline", "clone"]
+    change_form_template = "quoting/quote.html"
+
+    # ------------------------------------------------------------ the list
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Quote]:
+        latest = QuoteVersion.objects.filter(quote=OuterRef("pk")).order_by("-number")
+        return super().get_queryset(request).annotate(
+            latest_status=Subquery(latest.values("status")[:1]),
+            latest_valid_until=Subquery(latest.values("valid_until")[:1]),
+        )  # fmt: skip
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The rows of the page with their latest versions and numbers, in as many queries for many as for one."""
+        changelist = super().get_changelist_instance(request)
+        quotes = {quote.pk: quote for quote in changelist.result_list}
+        versions = QuoteVersion.objects.filter(quote__in=quotes).select_related("rate_card_version")
+        latest = list(versions.order_by("quote_id", "-number").distinct("quote_id"))
+        for version in latest:
+            version.quote = quotes[version.quote_id]
+            version.quote.latest = version
+        numbers = priced_if_possible(latest)
+        for version in latest:
+            version.quote.numbers = numbers.get(version.pk)
+        changelist.result_list = list(quotes.values())
+        return changelist
+
+    @display(description="Status", ordering="latest_status", label=COLOURS)
+    def shown_status(self, quote: Any) -> tuple[str, str]:
+        return standing_of(quote.latest)
+
+    @display(description="Total")
+    def shown_total(self, quote: Any) -> SafeString:
+        return money(quote.numbers.total.amount if quote.numbers else None, quote.latest.currency)
+
+    @display(description="Discount")
+    def shown_discount(self, quote: Any) -> str:
+        has_discount = quote.numbers and quote.numbers.discount_percent
+        return percent_text(quote.numbers.discount_percent) if has_discount else "—"
+
+    @display(description="Valid until", ordering="latest_valid_until")
+    def valid_until(self, quote: Any) -> Any:
+        return quote.latest.valid_until
+
+    @display(description="Owner", ordering="owner__first_name")
+    def shown_owner(self, quote: Quote) -> str:
+        return quote.owner.get_full_name() or quote.owner.get_username()
+
+    # ------------------------------------------------------------ the verbs
+    @operation(
+        "Submit",
+        permission=EDIT,
+        icon="send",
+        when=stands(Status.DRAFT),
+        variant=ActionVariant.PRIMARY,
+        explain="Finishes the draft. Whoever must agree is asked; if nobody must, it can be sent at once.",
+    )
+    def submit(self, quote: Quote, act: Act) -> str:
+        version = operations.submit(latest_version(quote), act=act)
+        return "It can be sent now." if version.status == Status.APPROVED else "Those who must agree have been asked."
+
+    @operation(
+        "Send",
+        permission="quoting.send_quoteversion",
+        icon="outgoing_mail",
+        when=stands(Status.DRAFT, Status.IN_REVIEW, Status.APPROVED),
+        variant=ActionVariant.PRIMARY,
+        explain="The customer gets the offer by e-mail. From then on it never changes.",
+    )
+    def send(self, quote: Quote, act: Act) -> str:
+        operations.send(latest_version(quote), act=act)
+        return f"{quote.number} is on its way to {quote.customer.email}."
+
+    @operation(
+        "Reopen",
+        permission=EDIT,
+        icon="edit",
+        when=stands(Status.IN_REVIEW, Status.APPROVED),
+        explain="Takes it back to be edited. Approvals given stand for as long as nothing gets worse.",
+    )
+    def reopen(self, quote: Quote, act: Act) -> str:
+        operations.reopen(latest_version(quote), act=act)
+        return "It is a draft again."
+
+    @operation(
+        "Revise",
+        permission=EDIT,
+        icon="edit_document",
+        when=stands(Status.SENT, Status.DECLINED, Status.SUPERSEDED),
+        variant=ActionVariant.PRIMARY,
+        explain="Makes a new version with the same contents, at the prices in force. The one that is out is void.",
+    )
+    def revise(self, quote: Quote, act: Act) -> str:
+        version = operations.revise(quote, act=act)
+        return f"Version {version.number} is a draft."
+
+    @operation(
+        "Declined",
+        permission=EDIT,
+        icon="thumb_down",
+        form=DeclineForm,
+        when=stands(Status.SENT),
+        explain="Notes that the customer said no, by another way than the offer's page.",
+    )
+    def decline(self, quote: Quote, act: Act, name: str) -> str:
+        operations.decline(latest_version(quote), name=name, reason=act.because, act=act)
+        return "Noted that they declined."
+
+    @operation(
+        "Clone",
+        permission="quoting.add_quote",
+        icon="content_copy",
+        explain="Makes a new quote for the same customer with the same contents. Approvals are not copied.",
+    )
+    def clone(self, quote: Any, act: Act) -> str:
+        quote.leads_to = operations.clone(quote, act=act)
+        return f"{quote.leads_to.number} is a copy of {quote.number}."
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[UnfoldAction]:
+        """What can be done now. An offer that waits for approval has no button to send it; a post would be told why."""
+        buttons = super().get_actions_detail(request, object_id)
+        quote = self.get_object(request, str(object_id))
+        if quote is not None and latest_version(quote).status != Status.APPROVED:
+            buttons = [button for button in buttons if button.method.__name__ != "send"]
+        return buttons
+
+    def page_after(self, thing: Any) -> str:
+        return super().page_after(getattr(thing, "leads_to", thing))
+
+    # ------------------------------------------------------------ pages
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request.user, "quoting.add_quote")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Open a quote; its products come next, on its page."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = NewQuoteForm(request.POST or None, user=request.user)  # type: ignore[arg-type]
+        if form.is_valid():
+            try:
+                act = self.act(request, "A new quote")
+                quote = operations.draft_quote(owner=request.user, act=act, **form.cleaned_data)  # type: ignore[arg-type]
+                return HttpResponseRedirect(self.page_after(quote))
+            except Refused as refusal:
+                form.add_error(None, str(refusal))
+        context = {**self.admin_site.each_context(request), "title": "New quote", "opts": self.opts, "form": form}
+        return render(request, "quoting/new_quote.html", context, status=400 if form.is_bound else 200)
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._page(request, self.thing_or_404(request, object_id))
+
+    def _page(self, request: HttpRequest, quote: Quote, failed: OfferForm | None = None) -> HttpResponse:
+        if not self.has_view_permission(request, quote):
+            raise PermissionDenied
+        versions = versions_of(quote)
+        asked = request.GET.get("version", "")
+        version = next((each for each in versions if str(each.number) == asked), versions[0])
+        forms = {failed.form_id: failed} if failed else {}
+        goes_on = request.GET.get("next") == "line"
+        extra = page(quote, versions, version, request.user, forms, goes_on)  # type: ignore[arg-type]
+        get, request.method = request.method, "GET"  # Django's view would take a post for its own form's
+        response = super().change_view(request, str(quote.pk), extra_context=extra)
+        request.method = get
+        response.status_code = 400 if failed else response.status_code
+        return response
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """The changes of all versions in one timeline."""
+        quote = get_object_or_404(self.get_queryset(request), pk=object_id)
+        entries = [entry for each in (quote, *quote.versions.all()) for entry in timeline(each)]
+        entries.sort(key=lambda entry: -entry["change"].pk)
+        return super().history_view(request, object_id, {"entries": entries, **(extra_context or {})})
+
+    # ------------------------------------------------------------ building: each form posts to a view of its own
+    def get_urls(self) -> list[URLPattern]:
+        views = {
+            "line": self.line_view,
+            "line/remove": self.remove_line_view,
+            "commit": self.commit_view,
+            "commit/remove": self.remove_commit_view,
+            "terms": self.terms_view,
+            "pdf": self.pdf_view,
+        }
+        ours = [
+            path(
+                f"<uuid:object_id>/{name}/",
+                self.admin_site.admin_view(view),
+                name=f"quoting_quote_{name.replace('/', '_')}",
+            )
+            for name, view in views.items()
+        ]
+        return [*ours, *super().get_urls()]
+
+    def line_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """Put a product on the offer, or change its terms."""
+        version = self._draft(request, object_id)
+        line = (
+            version.lines.filter(product=request.POST.get("product") or None).first()
+            if "line" in request.POST
+            else None
+        )
+        form_id = f"line-{line.pk}" if line else "line-new"
+        form = LineForm(request.POST, version=version, form_id=form_id, line=line)
+        return self._saved(
+            request,
+            form,
+            lambda act: operations.set_line(version, act=act, **form.terms()),
+            "Offered on the quote's page",
+        )
+
+    def remove_line_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        version = self._draft(request, object_id)
+        line = get_object_or_404(version.lines.select_related("product"), pk=request.POST.get("line"))
+        return self._done(
+            request, version, lambda act: operations.remove_line(version, line.product, act=act), "Taken off the offer"
+        )
+
+    def commit_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """Offer prepaid usage, or change what it costs."""
+        version = self._draft(request, object_id)
+        commit = version.commits.filter(name=request.POST.get("name", "")).first() if "commit" in request.POST else None
+        form_id = f"commit-{commit.pk}" if commit else "commit-new"
+        form = CommitForm(request.POST, version=version, form_id=form_id, commit=commit)
+        return self._saved(
+            request,
+            form,
+            lambda act: operations.set_commit(version, act=act, **form.cleaned_data),
+            "Prepaid usage offered",
+        )
+
+    def remove_commit_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        version = self._draft(request, object_id)
+        name = request.POST.get("name", "")
+        return self._done(
+            request, version, lambda act: operations.remove_commit(version, name, act=act), "Prepaid usage taken off"
+        )
+
+    def terms_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        version = self._draft(request, object_id)
+        form = TermsForm(request.POST, version=version, form_id="terms-form")
+        return self._saved(
+            request, form, lambda act: operations.set_terms(version, act=act, **form.cleaned_data), "Terms changed"
+        )
+
+    def pdf_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """The document as it was sent; before that, how it would look."""
+        quote = self.thing_or_404(request, str(object_id))
+        if not self.has_view_permission(request, quote):
+            raise PermissionDenied
+        asked = request.GET.get("version")
+        version = get_object_or_404(quote.versions, number=asked) if asked else latest_version(quote)
+        try:
+            document = document_of(version, act=self.act(request, "The document was asked for in the admin."))
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+            return HttpResponseRedirect(self.page_after(quote))
+        headers = {"Content-Disposition": f'inline; filename="{quote.number}-v{version.number}.pdf"'}
+        return HttpResponse(document, content_type="application/pdf", headers=headers)
+
+    def _draft(self, request: HttpRequest, object_id: Any) -> QuoteVersion:
+        """The version to edit, for whoever may edit it; by POST only."""
+        quote = self.thing_or_404(request, str(object_id))
+        if request.method != "POST" or not may(request.user, EDIT, quote):
+            raise PermissionDenied
+        version = latest_version(quote)
+        version.quote = quote
+        return version
+
+    def _saved(self, request: HttpRequest, form: OfferForm, save: Callable[[Act], Any], because: str) -> HttpResponse:
+        """Save what was typed, or show it again with what is wrong beside it."""
+        if form.is_valid():
+            try:
+                save(self.act(request, because))
+                return self._back(form.version, form.form_id)
+            except Refused as refusal:
+                form.add_error(None, str(refusal))
+        return self._page(request, form.version.quote, form)
+
+    def _done(
+        self, request: HttpRequest, version: QuoteVersion, do: Callable[[Act], Any], because: str
+    ) -> HttpResponse:
+        try:
+            do(self.act(request, because))
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+        return self._back(version, "")
+
+    def _back(self, version: QuoteVersion, form_id: str) -> HttpResponse:
+        """To the page again, at the place where one was; the next product can be typed at once."""
+        query = "?next=line" if form_id == "line-new" else ""
+        place = {"l": "lines", "c": "commits", "t": "terms"}.get(form_id[:1], "lines")
+        return HttpResponseRedirect(f"{self.page_after(version.quote)}{query}#{place}")
+
+
+@admin.register(QuoteVersion)
+class QuoteVersionAdmin(GovernedAdmin):
+    """A version has no page of its own: its address leads to the quote, open at that version."""
+
+    list_display = ["quote", "number", "status"]
+    search_fields = ["quote__number"]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        version = self.get_object(request, object_id)
+        if version is None:
+            raise Http404
+        page = reverse("admin:quoting_quote_change", args=[version.quote_id])
+        return HttpResponseRedirect(f"{page}?version={version.number}")
