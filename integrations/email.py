@@ -26,7 +26,7 @@ from invoicing.queries import still_open
 from pricing.money import shown
 from pricing.periods import Period, local_days
 from quoting import documents as quote_documents
-from quoting import portal as quote_portal
+from quoting import links as quote_links
 from quoting.models import QuoteVersion
 from quoting.queries import priced
 
@@ -63,7 +63,7 @@ def quote(delivery: Delivery, at: datetime) -> str:
         "valid_until": version.valid_until,
         "total": str(offer.total),
         "first_month": str(months[0]) if months else "",
-        "link": quote_portal.link(version),
+        "link": quote_links.link(version),
     }
     subject = f"Your offer {version.quote.number} from {ours.name}"
     document = (f"{version.quote.number}.pdf", quote_documents.document_of(version, act=_drawing(delivery, at)))
