@@ -331,6 +331,9 @@ class QuoteAdmin(GovernedAdmin):
                 save(self.act(request, because))
                 return self._back(form.version, form.form_id)
             except Refused as refusal:
+                if latest_version(form.version.quote).status != Status.DRAFT:  # its form is not on the page any more
+                    messages.error(request, str(refusal))
+                    return self._back(form.version, form.form_id)
                 form.add_error(None, str(refusal))
         return self._page(request, form.version.quote, form)
 
