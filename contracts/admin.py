@@ -18,6 +18,7 @@ from contracts.presentation import percent_of, shown_commit, shown_lines, standi
 from governance import clock
 from governance.acts import Act
 from governance.admin_base import GovernedAdmin, money, operation
+from pricing.money import ONE, plain
 
 COLOURS = {"running": "success", "upcoming": "info", "over": "", "ended": "danger"}
 # What other apps know of a customer, by the name of their list in the admin: theirs are above, so not imported.
@@ -232,7 +233,7 @@ def _overrides(contract: Contract) -> list[dict[str, Any]]:
             "override": each,
             "words": each.charge.sentence(contract.currency)
             if each.charge is not None
-            else f"{each.multiplier.normalize():f} × the list price",
+            else f"{plain(each.multiplier or ONE)} × the list price",
         }
         for each in rows
     ]

@@ -24,7 +24,7 @@ def pdf(html: str) -> bytes:
     """
     import weasyprint  # loads Pango, which a process that draws nothing does without
 
-    class OnlyFonts(weasyprint.urls.URLFetcher):  # type: ignore[misc]
+    class OnlyFonts(weasyprint.urls.URLFetcher):
         def fetch(self, url: str, headers: object = None) -> Any:
             if not url.startswith(FONTS) or "/" in url:
                 raise ValueError("documents fetch nothing")

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import display
@@ -19,9 +19,9 @@ from governance.acts import Act, Refused
 from governance.admin_base import GovernedAdmin, money, operation, timeline
 from governance.doors import may
 from quoting import operations
-from quoting.admin_page import COLOURS, EDIT, page, standing_of, versions_of
-from quoting.documents import document_of
-from quoting.forms import CommitForm, DeclineForm, LineForm, NewQuoteForm, OfferForm, TermsForm
+from quoting.admin_building import QuotePages
+from quoting.admin_page import COLOURS, EDIT, standing_of
+from quoting.forms import DeclineForm, NewQuoteForm
 from quoting.models import Quote, QuoteVersion
 from quoting.queries import latest_version, priced_if_possible
 
@@ -46,7 +46,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(Quote)
-class QuoteAdmin(GovernedAdmin):
+class QuoteAdmin(QuotePages):
     """One page holds the offer, what it comes to, why, and what has to happen next."""
 
     list_display = [
@@ -76,10 +76,10 @@ class QuoteAdmin(GovernedAdmin):
         latest = list(versions.order_by("quote_id", "-number").distinct("quote_id"))
         for version in latest:
             version.quote = quotes[version.quote_id]
-            version.quote.latest = version
         numbers = priced_if_possible(latest)
         for version in latest:
-            version.quote.numbers = numbers.get(version.pk)
+            row: Any = version.quote
+            row.latest, row.numbers = version, numbers.get(version.pk)
         changelist.result_list = list(quotes.values())
         return changelist
 
@@ -204,153 +204,15 @@ class QuoteAdmin(GovernedAdmin):
         context = {**self.admin_site.each_context(request), "title": "New quote", "opts": self.opts, "form": form}
         return render(request, "quoting/new_quote.html", context, status=400 if form.is_bound else 200)
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._page(request, self.thing_or_404(request, object_id))
-
-    def _page(self, request: HttpRequest, quote: Quote, failed: OfferForm | None = None) -> HttpResponse:
-        if not self.has_view_permission(request, quote):
-            raise PermissionDenied
-        versions = versions_of(quote)
-        asked = request.GET.get("version", "")
-        version = next((each for each in versions if str(each.number) == asked), versions[0])
-        forms = {failed.form_id: failed} if failed else {}
-        goes_on = request.GET.get("next") == "line"
-        extra = page(quote, versions, version, request.user, forms, goes_on)  # type: ignore[arg-type]
-        get, request.method = request.method, "GET"  # Django's view would take a post for its own form's
-        response = super().change_view(request, str(quote.pk), extra_context=extra)
-        request.method = get
-        response.status_code = 400 if failed else response.status_code
-        return response
-
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """The changes of all versions in one timeline."""
+        """The changes of the quote and of all its versions in one timeline, one entry for each change."""
         quote = get_object_or_404(self.get_queryset(request), pk=object_id)
-        entries = [entry for each in (quote, *quote.versions.all()) for entry in timeline(each)]
-        entries.sort(key=lambda entry: -entry["change"].pk)
-        return super().history_view(request, object_id, {"entries": entries, **(extra_context or {})})
-
-    # ------------------------------------------------------------ building: each form posts to a view of its own
-    def get_urls(self) -> list[URLPattern]:
-        views = {
-            "line": self.line_view,
-            "line/remove": self.remove_line_view,
-            "commit": self.commit_view,
-            "commit/remove": self.remove_commit_view,
-            "terms": self.terms_view,
-            "pdf": self.pdf_view,
-        }
-        ours = [
-            path(
-                f"<uuid:object_id>/{name}/",
-                self.admin_site.admin_view(view),
-                name=f"quoting_quote_{name.replace('/', '_')}",
-            )
-            for name, view in views.items()
-        ]
-        return [*ours, *super().get_urls()]
-
-    def line_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
-        """Put a product on the offer, or change its terms."""
-        version = self._draft(request, object_id)
-        line = (
-            version.lines.filter(product=request.POST.get("product") or None).first()
-            if "line" in request.POST
-            else None
-        )
-        form_id = f"line-{line.pk}" if line else "line-new"
-        form = LineForm(request.POST, version=version, form_id=form_id, line=line)
-        return self._saved(
-            request,
-            form,
-            lambda act: operations.set_line(version, act=act, **form.terms()),
-            "Offered on the quote's page",
-        )
-
-    def remove_line_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
-        version = self._draft(request, object_id)
-        line = get_object_or_404(version.lines.select_related("product"), pk=request.POST.get("line"))
-        return self._done(
-            request, version, lambda act: operations.remove_line(version, line.product, act=act), "Taken off the offer"
-        )
-
-    def commit_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
-        """Offer prepaid usage, or change what it costs."""
-        version = self._draft(request, object_id)
-        commit = version.commits.filter(name=request.POST.get("name", "")).first() if "commit" in request.POST else None
-        form_id = f"commit-{commit.pk}" if commit else "commit-new"
-        form = CommitForm(request.POST, version=version, form_id=form_id, commit=commit)
-        return self._saved(
-            request,
-            form,
-            lambda act: operations.set_commit(version, act=act, **form.cleaned_data),
-            "Prepaid usage offered",
-        )
-
-    def remove_commit_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
-        version = self._draft(request, object_id)
-        name = request.POST.get("name", "")
-        return self._done(
-            request, version, lambda act: operations.remove_commit(version, name, act=act), "Prepaid usage taken off"
-        )
-
-    def terms_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
-        version = self._draft(request, object_id)
-        form = TermsForm(request.POST, version=version, form_id="terms-form")
-        return self._saved(
-            request, form, lambda act: operations.set_terms(version, act=act, **form.cleaned_data), "Terms changed"
-        )
-
-    def pdf_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
-        """The document as it was sent; before that, how it would look."""
-        quote = self.thing_or_404(request, str(object_id))
-        if not self.has_view_permission(request, quote):
-            raise PermissionDenied
-        asked = request.GET.get("version")
-        version = get_object_or_404(quote.versions, number=asked) if asked else latest_version(quote)
-        try:
-            document = document_of(version, act=self.act(request, "The document was asked for in the admin."))
-        except Refused as refusal:
-            messages.error(request, str(refusal))
-            return HttpResponseRedirect(self.page_after(quote))
-        headers = {"Content-Disposition": f'inline; filename="{quote.number}-v{version.number}.pdf"'}
-        return HttpResponse(document, content_type="application/pdf", headers=headers)
-
-    def _draft(self, request: HttpRequest, object_id: Any) -> QuoteVersion:
-        """The version to edit, for whoever may edit it; by POST only."""
-        quote = self.thing_or_404(request, str(object_id))
-        if request.method != "POST" or not may(request.user, EDIT, quote):
-            raise PermissionDenied
-        version = latest_version(quote)
-        version.quote = quote
-        return version
-
-    def _saved(self, request: HttpRequest, form: OfferForm, save: Callable[[Act], Any], because: str) -> HttpResponse:
-        """Save what was typed, or show it again with what is wrong beside it."""
-        if form.is_valid():
-            try:
-                save(self.act(request, because))
-                return self._back(form.version, form.form_id)
-            except Refused as refusal:
-                if latest_version(form.version.quote).status != Status.DRAFT:  # its form is not on the page any more
-                    messages.error(request, str(refusal))
-                    return self._back(form.version, form.form_id)
-                form.add_error(None, str(refusal))
-        return self._page(request, form.version.quote, form)
-
-    def _done(
-        self, request: HttpRequest, version: QuoteVersion, do: Callable[[Act], Any], because: str
-    ) -> HttpResponse:
-        try:
-            do(self.act(request, because))
-        except Refused as refusal:
-            messages.error(request, str(refusal))
-        return self._back(version, "")
-
-    def _back(self, version: QuoteVersion, form_id: str) -> HttpResponse:
-        """To the page again, at the place where one was; the next product can be typed at once."""
-        query = "?next=line" if form_id == "line-new" else ""
-        place = {"l": "lines", "c": "commits", "t": "terms"}.get(form_id[:1], "lines")
-        return HttpResponseRedirect(f"{self.page_after(version.quote)}{query}#{place}")
+        entries: dict[int, dict[str, Any]] = {}
+        for entry in (entry for each in (quote, *quote.versions.all()) for entry in timeline(each)):
+            seen = entries.setdefault(entry["change"].pk, {"change": entry["change"], "fields": []})
+            seen["fields"] = [*seen["fields"], *entry["fields"]]
+        shown = [entries[key] for key in sorted(entries, reverse=True)]
+        return super().history_view(request, object_id, {"entries": shown, **(extra_context or {})})
 
 
 @admin.register(QuoteVersion)

@@ -39,7 +39,7 @@ class QuantityField(forms.DecimalField):
 
     widget = forms.TextInput
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Any:
         text = str(value or "").strip().lower().replace(",", "").replace(" ", "").replace("_", "")
         factor = TIMES.get(text[-1:], 1)
         if factor != 1:
@@ -112,15 +112,11 @@ class OfferForm(forms.Form):
     """A form whose fields may stand anywhere on the page: they name it by `form_id`."""
 
     def __init__(self, *args: Any, version: QuoteVersion, form_id: str, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id=f"{form_id}-%s", **kwargs)
+        super().__init__(*args, **kwargs)
+        self.auto_id = f"{form_id}-%s"
         self.version, self.form_id = version, form_id
         for field in self.fields.values():
             field.widget.attrs |= {"form": form_id, "class": "quoin-input"}
-
-    def problems(self) -> list[str]:
-        """Every error with the name of its field, for a place where there is no room beside each."""
-        named = [(self.fields[name].label if name in self.fields else "", texts) for name, texts in self.errors.items()]
-        return [f"{label}: {text}" if label else str(text) for label, texts in named for text in texts]
 
 
 class LineForm(OfferForm):

@@ -366,3 +366,11 @@ def test_the_document_is_a_preview_until_it_is_sent(bens: Client, draft: QuoteVe
     assert bens.get(address).content.startswith(b"%PDF-")
     draft.refresh_from_db()
     assert len(draft.document_sha256) == 64
+
+
+@pytest.mark.parametrize("view", ["line", "line_remove", "commit", "commit_remove", "terms"])
+def test_nonsense_is_not_an_error_of_ours(bens: Client, draft: QuoteVersion, view: str) -> None:
+    before = everything()
+    answer = post(bens, draft, view, line="x", product="x", name="\x00" * 3, amount="1e999999", months="x")
+    assert answer.status_code in (302, 400, 404)
+    assert everything() == before
