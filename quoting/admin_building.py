@@ -161,9 +161,11 @@ class QuotePages(GovernedAdmin):
 
     def _back(self, version: QuoteVersion, form_id: str) -> HttpResponse:
         """To the page again, at the place where one was; the next product can be typed at once."""
-        query = "?next=line" if form_id == "line-new" else ""
-        place = {"l": "lines", "c": "commits", "t": "terms"}.get(form_id[:1], "lines")
-        return HttpResponseRedirect(f"{self.page_after(version.quote)}{query}#{place}")
+        page = self.page_after(version.quote)
+        if form_id == "line-new":  # without a fragment, for browsers focus nothing where there is one
+            return HttpResponseRedirect(f"{page}?next=line")
+        place = {"c": "commits", "t": "terms"}.get(form_id[:1], "lines")
+        return HttpResponseRedirect(f"{page}#{place}")
 
 
 def _asked_for(request: HttpRequest, versions: Sequence[QuoteVersion]) -> QuoteVersion:
