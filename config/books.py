@@ -224,7 +224,7 @@ def _histories() -> Iterator[Invariant]:
     for model in apps.get_models():
         if not issubclass(model, Entity):
             continue
-        live, past = model._meta.db_table, model.history.model._meta.db_table  # type: ignore[attr-defined]
+        live, past = model._meta.db_table, model.history.model._meta.db_table
         columns = ", ".join(f"'{field.column}'" for field in model._meta.concrete_fields if field.column != "balance")
         yield Invariant(
             f"The history of every {model._meta.verbose_name} ends at what it is now.",

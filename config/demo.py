@@ -229,7 +229,7 @@ def _bill_and_collect(month_end: date, now: datetime) -> None:
 def _send_what_cannot_be_counted(now: datetime) -> None:
     """Three events with a mistake each: they wait in quarantine, with the reason."""
     when = now - timedelta(hours=2)
-    good = {"input_tokens": 12_000, "output_tokens": 800}
+    good: dict[str, object] = {"input_tokens": 12_000, "output_tokens": 800}
     mistakes: Sequence[tuple[str, str, dict[str, object]]] = [
         ("contosso", "llm.request", good),
         ("contoso", "llm.requests", good),

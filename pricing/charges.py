@@ -77,17 +77,12 @@ class Graduated:
                 steps.append(full)
             elif after < up_to:
                 units = EXACT.subtract(min(end, up_to), max(after, floor))
-                steps.append(
-                    Step(units, full.unit_price, full.per, full.flat_fee if after <= floor else ZERO)
-                )
+                steps.append(Step(units, full.unit_price, full.per, full.flat_fee if after <= floor else ZERO))
         return tuple(steps)
 
     def sentence(self, currency: str) -> str:
         prices = [tier.sentence(self.per, currency) for tier in self.tiers]
-        words = [
-            f"up to {grouped(rung.up_to)} at {price}"
-            for rung, price in zip(self._ladder, prices, strict=True)
-        ]
+        words = [f"up to {grouped(rung.up_to)} at {price}" for rung, price in zip(self._ladder, prices, strict=True)]
         if len(prices) == 1:
             return prices[0]
         return ", ".join([words[0].replace("up to", "First", 1), *words[1:-1], f"then {prices[-1]}"])
@@ -121,9 +116,7 @@ class Volume:
         if len(prices) == 1:
             return prices[0]
         edges = [*(f"up to {grouped(rung.up_to)}" for rung in self._ladder[:-1]), "above"]
-        return "All units at " + ", ".join(
-            f"{price} {edge}" for price, edge in zip(prices, edges, strict=True)
-        )
+        return "All units at " + ", ".join(f"{price} {edge}" for price, edge in zip(prices, edges, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

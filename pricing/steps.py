@@ -52,8 +52,7 @@ def amount(steps: Iterable[Step]) -> Decimal:
 def given_back(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """The same units returned, at what they cost."""
     return tuple(
-        step._replace(quantity=step.quantity.copy_negate(), flat_fee=step.flat_fee.copy_negate())
-        for step in steps
+        step._replace(quantity=step.quantity.copy_negate(), flat_fee=step.flat_fee.copy_negate()) for step in steps
     )
 
 

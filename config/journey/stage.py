@@ -126,8 +126,15 @@ def _database() -> Iterator[None]:
     try:
         yield
     finally:
-        connections.close_all()
-        connection.creation.destroy_test_db(usual, verbosity=0)
+        _drop(connection.settings_dict["NAME"], usual)
+
+
+def _drop(name: str, usual: str) -> None:
+    """Drop our database, whoever is still connected: threads of the web server keep connections for a while."""
+    connections.close_all()
+    connection.settings_dict["NAME"] = settings.DATABASES["default"]["NAME"] = usual
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {connection.ops.quote_name(name)} WITH (FORCE)")
 
 
 @contextmanager

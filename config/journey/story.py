@@ -205,10 +205,10 @@ def _go_round_the_approval(story: Story, version: QuoteVersion, at: datetime) ->
     story.must_refuse(lambda: approvals.approve(request, act=ben))
     story.must_refuse(lambda: quoting.send(version, act=ben))
     story.must_refuse(lambda: quoting.accept(version, name="Ben", from_ip=None, act=ben))
-    line = version.lines.first()
+    line = version.lines.select_related("product")[0]
     story.must_refuse(
         lambda: drafting.set_line(
-            version, line.product, expected_usage=line.expected_usage, discount_percent=9, act=ben
+            version, line.product, expected_usage=line.expected_usage, discount_percent=Decimal(9), act=ben
         )
     )
 

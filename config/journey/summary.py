@@ -9,6 +9,7 @@ from django.db.models import Sum
 
 from config.journey.story import Story, invoices
 from contracts.models import Commit
+from governance.models import ApprovalRequest
 from integrations.models import InboundMessage
 from invoicing import documents as invoice_documents
 from invoicing.models import Invoice, InvoiceLine, Payment
@@ -48,7 +49,7 @@ def write(story: Story, out: Path) -> dict[str, Any]:
 
 def _quote(version: QuoteVersion) -> dict[str, Any]:
     offer = priced(version)
-    requests = version.approval_requests()
+    requests = ApprovalRequest.objects.filter(subject_id=str(version.pk), status="approved")
     return {
         "number": version.quote.number,
         "total_by_month": [month.due.as_json() for month in offer.months],

@@ -6,28 +6,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('governance', '0001_initial'),
+        ("governance", "0001_initial"),
     ]
 
     operations = [
         pgtrigger.migrations.RemoveTrigger(
-            model_name='approvalrequest',
-            name='decided_is_decided',
+            model_name="approvalrequest",
+            name="decided_is_decided",
         ),
         migrations.AddField(
-            model_name='approvalrequest',
-            name='parts',
-            field=models.JSONField(default=dict, help_text='the values that the watched one was taken from, as text by name'),
+            model_name="approvalrequest",
+            name="parts",
+            field=models.JSONField(
+                default=dict, help_text="the values that the watched one was taken from, as text by name"
+            ),
         ),
         migrations.AddField(
-            model_name='historicalapprovalrequest',
-            name='parts',
-            field=models.JSONField(default=dict, help_text='the values that the watched one was taken from, as text by name'),
+            model_name="historicalapprovalrequest",
+            name="parts",
+            field=models.JSONField(
+                default=dict, help_text="the values that the watched one was taken from, as text by name"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='approvalrequest',
-            trigger=pgtrigger.compiler.Trigger(name='decided_is_decided', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF TG_OP = 'DELETE' THEN\n                        RAISE EXCEPTION 'an approval request is never deleted' USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    IF OLD.status <> 'pending' AND NOT (\n                        NEW.status = 'superseded' AND (to_jsonb(NEW) - 'status') = (to_jsonb(OLD) - 'status')) THEN\n                        RAISE EXCEPTION 'a decided approval request never changes' USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    IF NEW.value <> OLD.value OR NEW.parts <> OLD.parts OR NEW.inputs_hash <> OLD.inputs_hash\n                        OR NEW.requested_by_id <> OLD.requested_by_id OR NEW.subject_id <> OLD.subject_id THEN\n                        RAISE EXCEPTION 'what was asked never changes' USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    RETURN NEW;\n                ", hash='db49a8436f13e46b70d071d008d89f39c84784dc', operation='UPDATE OR DELETE', pgid='pgtrigger_decided_is_decided_04443', table='governance_approvalrequest', when='BEFORE')),
+            model_name="approvalrequest",
+            trigger=pgtrigger.compiler.Trigger(
+                name="decided_is_decided",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                    IF TG_OP = 'DELETE' THEN\n                        RAISE EXCEPTION 'an approval request is never deleted' USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    IF OLD.status <> 'pending' AND NOT (\n                        NEW.status = 'superseded' AND (to_jsonb(NEW) - 'status') = (to_jsonb(OLD) - 'status')) THEN\n                        RAISE EXCEPTION 'a decided approval request never changes' USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    IF NEW.value <> OLD.value OR NEW.parts <> OLD.parts OR NEW.inputs_hash <> OLD.inputs_hash\n                        OR NEW.requested_by_id <> OLD.requested_by_id OR NEW.subject_id <> OLD.subject_id THEN\n                        RAISE EXCEPTION 'what was asked never changes' USING ERRCODE = 'restrict_violation';\n                    END IF;\n                    RETURN NEW;\n                ",
+                    hash="db49a8436f13e46b70d071d008d89f39c84784dc",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_decided_is_decided_04443",
+                    table="governance_approvalrequest",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

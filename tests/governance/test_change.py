@@ -54,11 +54,16 @@ def test_the_database_refuses_a_write_that_bypasses_the_orm() -> None:
     assert thing.above == 0
 
 
-def test_a_failed_block_leaves_nothing() -> None:
-    thing = policy()
-    with pytest.raises(Refused), change("approval_policy.created", thing, Act.of_system("test", "New rule")):
+def _save_and_think_better_of_it(thing: ApprovalPolicy) -> None:
+    with change("approval_policy.created", thing, Act.of_system("test", "New rule")):
         thing.save()
         raise Refused("No.")
+
+
+def test_a_failed_block_leaves_nothing() -> None:
+    thing = policy()
+    with pytest.raises(Refused):
+        _save_and_think_better_of_it(thing)
     assert (ApprovalPolicy.objects.count(), Change.objects.count()) == (0, 0)
 
 

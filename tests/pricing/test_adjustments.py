@@ -74,9 +74,7 @@ def test_limits_that_do_not_bite_leave_no_step():
 
 
 def test_a_discount_on_nothing_is_still_shown():
-    assert fall_from("0", HUNDRED_OFF).steps[-1] == WaterfallStep(
-        "amount_off", "$100.00 off", D(0), D(0), "coupon"
-    )
+    assert fall_from("0", HUNDRED_OFF).steps[-1] == WaterfallStep("amount_off", "$100.00 off", D(0), D(0), "coupon")
 
 
 def test_a_credit_is_not_discounted_below_itself():

@@ -74,9 +74,7 @@ def test_tiers_include_their_upper_bound(quantity, graduated, volume):
     assert cost(Volume(LADDER), quantity) == D(volume)
 
 
-@pytest.mark.parametrize(
-    ("quantity", "expected"), [("0", "0"), ("1", "20.10"), ("1000", "120"), ("1001", "135.08")]
-)
+@pytest.mark.parametrize(("quantity", "expected"), [("0", "0"), ("1", "20.10"), ("1000", "120"), ("1001", "135.08")])
 def test_a_tiers_flat_fee_is_due_on_entering_it(quantity, expected):
     assert cost(Graduated(WITH_FEES), quantity) == D(expected)
 
@@ -101,9 +99,7 @@ def test_unit_prices_keep_their_decimals():
     assert cost(PerUnit(D("0.0015")), "12345") == D("18.5175")
 
 
-@pytest.mark.parametrize(
-    ("quantity", "packages"), [("0", 0), ("1", 1), ("1000", 1), ("1000.001", 2), ("2001", 3)]
-)
+@pytest.mark.parametrize(("quantity", "packages"), [("0", 0), ("1", 1), ("1000", 1), ("1000.001", 2), ("2001", 3)])
 def test_the_first_unit_opens_a_package(quantity, packages):
     assert cost(Package(D(5), D(1000)), quantity) == 5 * packages
 
@@ -186,9 +182,7 @@ def test_json_is_written_as_it_was_read():
         assert dump(load(data)) == data
 
 
-TOO_MANY = [{"up_to": str(n), "unit_price": "1"} for n in range(1, 1001)] + [
-    {"up_to": None, "unit_price": "1"}
-]
+TOO_MANY = [{"up_to": str(n), "unit_price": "1"} for n in range(1, 1001)] + [{"up_to": None, "unit_price": "1"}]
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,7 @@ def instrument(key: str, balance: str = "10", kind: str = "prepaid", **fields) -
     return Instrument(key=key, kind=kind, balance=D(balance), **(defaults | fields))
 
 
-def line(
-    key: str, amount: str, product: str = "A", period: Period = JANUARY, unit_price: str = "1"
-) -> Drawable:
+def line(key: str, amount: str, product: str = "A", period: Period = JANUARY, unit_price: str = "1") -> Drawable:
     return Drawable(key, product, period, D(amount), D(unit_price))
 
 
@@ -90,9 +88,7 @@ def test_an_instrument_pays_for_its_products_from_its_start_until_its_end():
 
 
 def test_credit_lines_and_empty_balances_are_left_alone():
-    assert (
-        draw_down([line("credit", "-5"), line("nothing", "0"), line("l", "5")], [instrument("p", "0")]) == []
-    )
+    assert draw_down([line("credit", "-5"), line("nothing", "0"), line("l", "5")], [instrument("p", "0")]) == []
     assert draw_down([line("credit", "-5"), line("l", "5")], [instrument("p", "-3")]) == []
 
 
@@ -106,9 +102,7 @@ def test_the_journeys_commit():
 
 def test_another_order_may_be_agreed():
     instruments = [instrument("late", priority=1), instrument("early", priority=2, end=at(3))]
-    assert draw_down([line("l", "1")], instruments, ["earliest_end", "priority"]) == [
-        Draw("early", "l", D(1))
-    ]
+    assert draw_down([line("l", "1")], instruments, ["earliest_end", "priority"]) == [Draw("early", "l", D(1))]
 
 
 def test_what_would_be_ambiguous_is_refused():

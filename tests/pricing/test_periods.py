@@ -65,16 +65,13 @@ def test_pieces_tile_the_period(ends, instants):
     pieces = whole.split_at(instants)
     assert (pieces[0].start, pieces[-1].end) == (whole.start, whole.end)
     assert all(
-        one.end == other.start and not one.is_empty
-        for one, other in pairwise([*pieces, Period(whole.end, whole.end)])
+        one.end == other.start and not one.is_empty for one, other in pairwise([*pieces, Period(whole.end, whole.end)])
     )
     assert sum(piece.share_of(whole) for piece in pieces) == 1
 
 
 def test_a_share_is_exact():
-    assert Period(at(2026, 9, 10), at(2026, 10, 1)).share_of(
-        Period(at(2026, 9, 1), at(2026, 10, 1))
-    ) == Fraction(7, 10)
+    assert Period(at(2026, 9, 10), at(2026, 10, 1)).share_of(Period(at(2026, 9, 1), at(2026, 10, 1))) == Fraction(7, 10)
 
 
 @pytest.mark.parametrize(

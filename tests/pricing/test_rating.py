@@ -226,9 +226,7 @@ def test_an_override_shows_list_price_first():
 
 @pytest.mark.parametrize(("currency", "rounded"), [("JPY", "19"), ("USD", "18.52"), ("KWD", "18.518")])
 def test_a_line_is_rounded_once_and_keeps_the_exact_value(currency, rounded):
-    [line] = rate(
-        [term(PerUnit(D("0.0015")), currency=currency, meter="m", end=at(2))], measured(m="12345"), at(2)
-    )
+    [line] = rate([term(PerUnit(D("0.0015")), currency=currency, meter="m", end=at(2))], measured(m="12345"), at(2))
     assert (str(line.amount.amount), line.exact) == (rounded, D("18.5175"))
     assert line.waterfall[-1].kind == "rounding"
 
