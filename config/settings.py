@@ -93,7 +93,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [],
+        "DIRS": [Path(__file__).parent / "templates"],  # before Unfold's, which has a home page too
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -187,6 +187,7 @@ CSP_API_DOCS = {"style-src": [SELF, UNSAFE_INLINE]}
 
 # ---------------------------------------------------------------- language, time, files
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = "config.formats"
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
