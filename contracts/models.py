@@ -9,6 +9,7 @@ from django.db.models import F, Q
 
 from catalog.fields import ChargeField
 from catalog.models import Product, RateCard, RateCardVersion
+from contracts import guards
 from governance.entities import Entity, Lifecycle, append_only
 from governance.models import Change
 
@@ -100,6 +101,7 @@ class Contract(Entity, Lifecycle):
         constraints = [
             models.CheckConstraint(condition=Q(end_at__gt=F("start_at")), name="a_contract_ends_after_it_starts")
         ]
+        triggers = [*Entity.Meta.triggers, *guards.signed_is_signed()]
 
     def __str__(self) -> str:
         return self.number
@@ -129,6 +131,10 @@ class ContractLine(Entity):
                 name="contract_discounts_are_sane",
             ),
         ]
+        triggers = [
+            *Entity.Meta.triggers,
+            *guards.agreed_with_the_contract("an agreed line never changes but in its end", "end_at", ends=True),
+        ]
 
     def __str__(self) -> str:
         return f"{self.product} in {self.contract}"
@@ -155,6 +161,7 @@ class Override(Entity):
                 name="an_override_is_a_charge_or_a_multiplier",
             )
         ]
+        triggers = [*Entity.Meta.triggers, *guards.agreed_with_the_contract("an agreed price never changes")]
 
 
 class Commit(Entity):
@@ -181,6 +188,7 @@ class Commit(Entity):
         ]
         triggers = [
             *Entity.Meta.triggers,
+            *guards.agreed_with_the_contract("an agreed commit never changes", "balance"),
             pgtrigger.Trigger(
                 name="balance_moves_by_entries",
                 when=pgtrigger.Before,

@@ -9,10 +9,9 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 from rest_framework_api_key.permissions import KeyParser
 
-from governance import clock
+from governance import clock, keys
 from governance.acts import Act
 from governance.entities import Entity
-from governance.models import SystemKey
 
 M = TypeVar("M", bound=models.Model)
 
@@ -59,11 +58,9 @@ class HasScope(BasePermission):
         return bool(permission and request.user.is_authenticated and may(request.user, permission))
 
     def _key_allows(self, request: Request, view: APIView, text: str) -> bool:
-        try:
-            key = SystemKey.objects.get_from_key(text)
-        except SystemKey.DoesNotExist:
+        key = keys.usable(text)
+        if key is None or view.required_scope not in key.scopes:  # type: ignore[attr-defined]
             return False
-        if key.has_expired or view.required_scope not in key.scopes:  # type: ignore[attr-defined]
-            return False
+        keys.note_use(key)
         request.system_key = key  # type: ignore[attr-defined]
         return True

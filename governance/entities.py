@@ -10,6 +10,37 @@ from simple_history.models import HistoricalRecords
 from governance.acts import Refused, open_change
 
 
+def append_only(reason: str, *, may_change: tuple[str, ...] = ()) -> list[pgtrigger.Trigger]:
+    """Triggers that refuse to delete a row or to change any of its columns but `may_change`."""
+    keep = "ARRAY[" + ", ".join(f"'{column}'" for column in may_change) + "]::text[]"
+    return [
+        pgtrigger.Trigger(
+            name="append_only",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Update | pgtrigger.Delete,
+            func=f"""
+                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - {keep}) = (to_jsonb(OLD) - {keep}) THEN RETURN NEW; END IF;
+                RAISE EXCEPTION '{reason}' USING ERRCODE = 'restrict_violation';
+            """,
+        )
+    ]
+
+
+def signed_by_the_open_change() -> list[pgtrigger.Trigger]:
+    """A trigger that refuses a row naming another change than the one that is open, so that history is not forged."""
+    return [
+        pgtrigger.Trigger(
+            name="signed_by_the_open_change",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Insert,
+            func="""
+                IF NEW.change_id::text = current_setting('quoin.change', true) THEN RETURN NEW; END IF;
+                RAISE EXCEPTION 'history is signed by the change that is open' USING ERRCODE = 'restrict_violation';
+            """,
+        )
+    ]
+
+
 class HistoryRow(models.Model):
     """Base of every historical row: the change that wrote it signs it."""
 
@@ -29,6 +60,14 @@ class HistoryRow(models.Model):
         super().save(*args, **kwargs)
 
 
+class History(HistoricalRecords):
+    """Historical rows that PostgreSQL keeps as they were written: signed by the open change, and never rewritten."""
+
+    def get_meta_options(self, model: type[models.Model]) -> dict[str, Any]:
+        options: dict[str, Any] = super().get_meta_options(model)
+        return options | {"triggers": [*append_only("history never changes"), *signed_by_the_open_change()]}
+
+
 class Entity(models.Model):
     """Something we answer for: it has an identity and a history, and is written only inside a change.
 
@@ -39,7 +78,7 @@ class Entity(models.Model):
     customer_path: ClassVar[str] = ""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    history = HistoricalRecords(bases=[HistoryRow], inherit=True)
+    history = History(bases=[HistoryRow], inherit=True)
 
     class Meta:
         abstract = True
@@ -87,19 +126,3 @@ class Lifecycle(models.Model):
             now, then = self.status.replace("_", " "), status.replace("_", " ")
             raise Refused(f"This {self._meta.verbose_name} is {now} and cannot become {then}.")
         self.status = status
-
-
-def append_only(reason: str, *, may_change: tuple[str, ...] = ()) -> list[pgtrigger.Trigger]:
-    """Triggers that refuse to delete a row or to change any of its columns but `may_change`."""
-    keep = "ARRAY[" + ", ".join(f"'{column}'" for column in may_change) + "]::text[]"
-    return [
-        pgtrigger.Trigger(
-            name="append_only",
-            when=pgtrigger.Before,
-            operation=pgtrigger.Update | pgtrigger.Delete,
-            func=f"""
-                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - {keep}) = (to_jsonb(OLD) - {keep}) THEN RETURN NEW; END IF;
-                RAISE EXCEPTION '{reason}' USING ERRCODE = 'restrict_violation';
-            """,
-        )
-    ]

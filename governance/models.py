@@ -1,12 +1,14 @@
 """Tables of governance: changes, approval policies and requests, API keys."""
 
+from typing import ClassVar
+
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from rest_framework_api_key.models import AbstractAPIKey
+from rest_framework_api_key.models import AbstractAPIKey, APIKeyManager
 
 from governance.entities import Entity, Lifecycle, append_only
 
@@ -141,12 +143,48 @@ class ApprovalRequest(Entity, Lifecycle):
         return f"{self.policy.name}: {self.subject_name}"
 
 
-class SystemKey(AbstractAPIKey):
-    """An API key of one outside system; `scopes` lists what it may do (`usage:write`). Shown once, stored hashed."""
+class SystemKeys(APIKeyManager):
+    """A key is known by its prefix: Django would take the library's id, which holds the hash, into addresses."""
 
+    def assign_key(self, obj: AbstractAPIKey) -> str:
+        text: str = super().assign_key(obj)
+        obj.id = obj.prefix
+        return text
+
+
+class SystemKey(AbstractAPIKey):
+    """An API key of one outside system; `scopes` lists what it may do (`usage:write`). Shown once, stored hashed.
+
+    Its name is the source of the usage it reports: never changed, and taken over only after it was revoked.
+    """
+
+    name = models.CharField(max_length=50, help_text="The system that uses it; also the source of its usage events.")
     scopes = ArrayField(models.CharField(max_length=40), default=list)
-    last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text="to the minute")
+
+    objects: ClassVar[SystemKeys] = SystemKeys()
 
     class Meta(AbstractAPIKey.Meta):
         verbose_name = "API key"
         verbose_name_plural = "API keys"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=Q(revoked=False),
+                name="one_usable_key_per_system",
+                violation_error_message="There is a key of this name; revoke it first.",
+            )
+        ]
+        triggers = [
+            *append_only(
+                "a key is revoked for good, and otherwise stays as it was made",
+                may_change=("revoked", "last_used_at"),
+            ),
+            pgtrigger.Trigger(
+                name="revoked_is_revoked",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__revoked=True, new__revoked=False),
+                func="RAISE EXCEPTION 'a revoked key stays so' USING ERRCODE = 'restrict_violation';",
+            ),
+        ]

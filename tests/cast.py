@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.utils import timezone
 
 from catalog import operations as catalog
 from catalog.models import Product, RateCard, RateCardVersion
@@ -16,7 +17,7 @@ from contracts import operations as contracts
 from contracts.models import Contract, Customer, LegalEntity
 from governance import approvals, roles
 from governance.acts import Act
-from governance.models import ApprovalPolicy, ApprovalRequest
+from governance.models import ApprovalPolicy, ApprovalRequest, SystemKey
 from governance.policies import install_policies
 from metering.models import Meter
 from metering.operations import define_meter
@@ -53,6 +54,15 @@ def person(username: str) -> User:
             roles.install_roles()
         user.groups.add(Group.objects.get(name=role))
     return user
+
+
+def system_key(*scopes: str, name: str = "erp", **fields: Any) -> dict[str, str]:
+    """The headers of a system with a key that it has just used; where the name is taken, of another one."""
+    fields.setdefault("last_used_at", timezone.now())
+    while SystemKey.objects.filter(name=name).exists():
+        name += "-2"
+    _, text = SystemKey.objects.create_key(name=name, scopes=list(scopes), **fields)
+    return {"Authorization": f"Api-Key {text}"}
 
 
 def act(by: User | str | None = None, because: str = "Because it is agreed", at: datetime = NOW) -> Act:

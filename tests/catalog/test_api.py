@@ -13,8 +13,9 @@ from pytest_django import DjangoAssertNumQueries
 from catalog import operations
 from catalog.models import Product, Rate, RateCard, RateCardVersion
 from governance.clock import clock_set_to
-from governance.models import Change, SystemKey
+from governance.models import Change
 from pricing.charges import dump
+from tests import cast
 from tests.catalog.cards import APRIL, DEARER, MARCH, TIERED, TIERED_SENTENCE, agree, by
 from tests.catalog.conftest import Publish
 
@@ -31,8 +32,7 @@ def in_march():
 
 
 def key_with(*scopes: str) -> dict[str, str]:
-    _, text = SystemKey.objects.create_key(name="erp", scopes=list(scopes))
-    return {"Authorization": f"Api-Key {text}"}
+    return cast.system_key(*scopes)
 
 
 def send(client: Client, method: str, url: str, body: Any = WHY, **headers: str) -> tuple[int, Any]:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from contracts.models import Customer
-from governance.models import Change, SystemKey
+from governance.models import Change
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -29,8 +29,7 @@ def crm(client: Client) -> Client:
 
 
 def with_key(*scopes: str) -> Client:
-    _, key = SystemKey.objects.create_key(name="crm", scopes=list(scopes))
-    return Client(headers={"Authorization": f"Api-Key {key}"})
+    return Client(headers=cast.system_key(*scopes, name="crm"))
 
 
 def signed_in(user: User) -> Client:

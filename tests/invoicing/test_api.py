@@ -6,16 +6,15 @@ from django.test import Client
 from guardian.shortcuts import assign_perm
 
 from contracts.models import Contract, Customer
-from governance.models import SystemKey
 from invoicing.models import Invoice
+from tests import cast
 from tests.invoicing import books
 from tests.invoicing.books import FEB, bill, month_invoice
 from tests.invoicing.test_operations import credit, pay
 
 
 def key(*scopes: str) -> dict[str, str]:
-    _, text = SystemKey.objects.create_key(name="erp", scopes=list(scopes))
-    return {"Authorization": f"Api-Key {text}"}
+    return cast.system_key(*scopes)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from governance.clock import clock_set_to
-from governance.models import SystemKey
 from metering.events import MAX_BYTES
 from metering.models import Meter, QuarantinedEvent, UsageEvent
+from tests import cast
 from tests.metering.conftest import NOON
 
 URL, USAGE = "/api/v1/usage-events", "/api/v1/usage"
@@ -35,8 +35,7 @@ def key(db: None) -> Key:
     """A client with a key of these scopes."""
 
     def client(*scopes: str, name: str = "gateway", **fields: Any) -> Client:
-        _, text = SystemKey.objects.create_key(name=name, scopes=list(scopes), **fields)
-        return Client(headers={"Authorization": f"Api-Key {text}"})
+        return Client(headers=cast.system_key(*scopes, name=name, **fields))
 
     return client
 

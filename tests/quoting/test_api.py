@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from governance.clock import clock_set_to
-from governance.models import ApprovalRequest, Change, SystemKey
+from governance.models import ApprovalRequest, Change
 from quoting.models import Quote, QuoteVersion
 from tests import cast
 from tests.refusals import everything
@@ -55,8 +55,7 @@ def ben() -> Client:
 
 
 def with_key(*scopes: str) -> Client:
-    _, key = SystemKey.objects.create_key(name="crm", scopes=list(scopes))
-    return Client(headers={"Authorization": f"Api-Key {key}"})
+    return Client(headers=cast.system_key(*scopes, name="crm"))
 
 
 def post(client: Client, path: str = "", body: Any = None) -> Any:
