@@ -1,31 +1,24 @@
-"""Governance in the admin: changes, approvals and their policies, API keys, people and roles."""
+"""Governance in the admin: changes, approvals and their policies; `admin_access` has people, roles and keys."""
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from rest_framework_api_key.admin import APIKeyModelAdmin
-from rest_framework_api_key.models import APIKey
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.enums import ActionVariant
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminSelectWidget
 
-from governance import approvals
+from governance import approvals, roles
 from governance.acts import Act
+from governance.admin_access import UserAdmin as UserAdmin
+from governance.admin_access import why
 from governance.admin_base import GovernedAdmin, operation
 from governance.change import change
-from governance.models import ApprovalPolicy, ApprovalRequest, Change, SystemKey
-
-admin.site.unregister(User)
-admin.site.unregister(Group)
-admin.site.unregister(APIKey)
+from governance.models import ApprovalPolicy, ApprovalRequest, Change
 
 STATUS_COLOURS = {"pending": "warning", "approved": "success", "rejected": "danger", "superseded": ""}
 
@@ -106,18 +99,34 @@ class ApprovalRequestAdmin(GovernedAdmin):
         return f"Rejected: {request.subject_name}."
 
 
+class PolicyForm(forms.ModelForm):
+    """A policy, and why it is made or changed."""
+
+    role = forms.ChoiceField(choices=[(role, role) for role in roles.MATRIX], widget=UnfoldAdminSelectWidget())
+    because = why()
+
+    class Meta:
+        model = ApprovalPolicy
+        fields = ("name", "is_active", "subject_type", "watched", "above", "role", "position")
+
+
 @admin.register(ApprovalPolicy)
 class ApprovalPolicyAdmin(GovernedAdmin):
     """When somebody must agree. Saved inside a change of its own."""
 
     operations_for_saving = True
+    form = PolicyForm
     list_display = ["name", "subject_type", "watched", "above", "role", "position", "is_active"]
     list_filter = ["subject_type", "role", "is_active"]
-    fields = [("name", "is_active"), ("subject_type", "watched"), ("above", "role"), "position"]
+
+    def get_fields(self, request: HttpRequest, obj: ApprovalPolicy | None = None) -> list[Any]:
+        fields: list[Any] = [("name", "is_active"), ("subject_type", "watched"), ("above", "role"), "position"]
+        may_save = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return [*fields, "because"] if may_save else fields
 
     def save_model(self, request: HttpRequest, obj: ApprovalPolicy, form: Any, change_: bool) -> None:
         what = "edited" if change_ else "created"
-        with change(f"approval_policy.{what}", obj, self.act(request, f"Policy {what} in the admin")):
+        with change(f"approval_policy.{what}", obj, self.act(request, form.cleaned_data["because"])):
             obj.save()
 
 
@@ -139,22 +148,3 @@ class ChangeAdmin(GovernedAdmin):
     @display(description="Subject")
     def subject(self, row: Change) -> str:
         return f"{row.subject_type} {row.subject_id[:8]}"
-
-
-@admin.register(SystemKey)
-class SystemKeyAdmin(APIKeyModelAdmin, ModelAdmin):
-    """Keys of outside systems. The key is shown once, when it is made."""
-
-    list_display = ("name", "prefix", "scopes", "created", "expiry_date", "revoked")
-
-
-@admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-
-
-@admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    pass

@@ -55,7 +55,7 @@ def usable(text: str) -> SystemKey | None:
     if not text.replace(".", "").isalnum():
         return None
     try:
-        key = SystemKey.objects.get_from_key(text)
+        key: SystemKey = SystemKey.objects.get_from_key(text)  # type: ignore[assignment]
     except SystemKey.DoesNotExist:
         return None
     return None if key.has_expired else key

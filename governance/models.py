@@ -143,7 +143,7 @@ class ApprovalRequest(Entity, Lifecycle):
         return f"{self.policy.name}: {self.subject_name}"
 
 
-class SystemKeys(APIKeyManager):
+class SystemKeys(APIKeyManager):  # type: ignore[type-arg] # generic only in the stubs
     """A key is known by its prefix: Django would take the library's id, which holds the hash, into addresses."""
 
     def assign_key(self, obj: AbstractAPIKey) -> str:

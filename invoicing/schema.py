@@ -70,7 +70,7 @@ class PeriodOut(Shape):
     end = serializers.DateTimeField(help_text="not included")
 
 
-class LineOut(Shape):
+class InvoiceLineOut(Shape):
     product = serializers.CharField()
     kind = serializers.ChoiceField(InvoiceLine.Kind.choices)
     description = serializers.CharField()
@@ -119,7 +119,7 @@ class InvoiceRowOut(Shape):
 
 class InvoiceOut(InvoiceRowOut):
     open = MoneyField(help_text="what is left to pay")
-    lines = LineOut(many=True)
+    lines = InvoiceLineOut(many=True)
     payments = PaymentOut(many=True)
     credit_notes = CreditNoteOut(many=True)
 

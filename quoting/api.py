@@ -22,7 +22,7 @@ from pricing.money import Money
 from quoting import operations
 from quoting.models import Quote, QuoteVersion
 from quoting.queries import latest_version
-from quoting.schema import BecauseIn, QuoteIn, QuoteOut, quote_shape
+from quoting.schema import ReasonIn, QuoteIn, QuoteOut, quote_shape
 
 M = TypeVar("M", bound=models.Model)
 
@@ -99,7 +99,7 @@ class SubmitView(APIView):
         operation_id="submit_quote",
         summary="Submit a quote",
         description="Approved at once, or in review. Only a person can ask for an approval; a key is refused there.",
-        request=BecauseIn,
+        request=ReasonIn,
         responses={200: QuoteOut, 409: RefusedOut},
     )
     def post(self, request: Request, number: str) -> Response:
@@ -119,7 +119,7 @@ class SendView(APIView):
         operation_id="send_quote",
         summary="Send a quote",
         description="Refused while an approval is outstanding. What was sent never changes.",
-        request=BecauseIn,
+        request=ReasonIn,
         responses={200: QuoteOut, 409: RefusedOut},
     )
     def post(self, request: Request, number: str) -> Response:
@@ -197,7 +197,7 @@ def _found(request: Request, number: str) -> QuoteVersion:
 
 
 def _act(request: Request, because: str) -> Act:
-    asked = BecauseIn(data=request.data)
+    asked = ReasonIn(data=request.data)
     asked.is_valid(raise_exception=True)
     return act_of(request, asked.validated_data.get("because") or because)
 

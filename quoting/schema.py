@@ -13,6 +13,8 @@ from quoting.models import QuoteVersion
 from quoting.queries import PricedLine, approvals_needed, is_expired, priced
 from quoting.rules import MonthTotal
 
+APPROVAL_STATUSES = ["needed", *ApprovalRequest.Status.values]
+
 
 class LineIn(serializers.Serializer[Any]):
     product = serializers.CharField(max_length=60, help_text="A product's key.")
@@ -48,11 +50,11 @@ class QuoteIn(serializers.Serializer[Any]):
     commit = CommitIn(required=False, allow_null=True)
 
 
-class BecauseIn(serializers.Serializer[Any]):
+class ReasonIn(serializers.Serializer[Any]):
     because = serializers.CharField(required=False, max_length=1_000, help_text="Why; kept in the trail.")
 
 
-class LineOut(serializers.Serializer[Any]):
+class QuoteLineOut(serializers.Serializer[Any]):
     product = serializers.CharField()
     name = serializers.CharField()
     price = serializers.CharField(help_text="In words: $10.00 per million")
@@ -76,7 +78,7 @@ class MonthOut(serializers.Serializer[Any]):
 class ApprovalOut(serializers.Serializer[Any]):
     role = serializers.CharField()
     why = serializers.CharField()
-    status = serializers.ChoiceField(["needed", *ApprovalRequest.Status.values])
+    status = serializers.ChoiceField(APPROVAL_STATUSES)
     requested_by = serializers.CharField(allow_null=True)
     decided_by = serializers.CharField(allow_null=True)
     because = serializers.CharField()
@@ -101,7 +103,7 @@ class QuoteOut(serializers.Serializer[Any]):
     months = serializers.IntegerField()
     valid_until = serializers.DateField()
     contract = serializers.CharField(allow_null=True)
-    lines = LineOut(many=True)
+    lines = QuoteLineOut(many=True)
     commits = CommitIn(many=True)
     discount_percent = serializers.CharField(help_text="On usage, at the usage expected; commits not counted.")
     total = MoneyField()
