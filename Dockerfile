@@ -17,4 +17,4 @@ RUN useradd --system --home-dir /quoin quoin && mkdir var && chown quoin var
 USER quoin
 VOLUME /quoin/var
 EXPOSE 8000
-CMD ["gunicorn", "config.wsgi", "--bind=0.0.0.0:8000", "--workers=2", "--threads=4", "--access-logfile=-"]
+CMD ["gunicorn", "config.wsgi", "--bind=0.0.0.0:8000", "--workers=2", "--threads=4"]

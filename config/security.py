@@ -1,11 +1,19 @@
-"""Content-Security-Policy: strict everywhere, relaxed for the two places whose libraries need it."""
+"""What guards every door: Content-Security-Policy, addresses that no database can hold, logs without secrets."""
 
+import logging
+import re
 from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from config import errors
+
 Handler = Callable[[HttpRequest], HttpResponse]
+
+# A customer's signed link is a key: whoever reads it in a log could answer the offer.
+_TOKEN = re.compile(r"(/[qi]/)[^/\s\"']+")
+_KEY = re.compile(r"(Api-Key\s+)\S+")
 
 
 def relaxed_where_needed(get_response: Handler) -> Handler:
@@ -20,3 +28,38 @@ def relaxed_where_needed(get_response: Handler) -> Handler:
         return response
 
     return middleware
+
+
+def readable_addresses(get_response: Handler) -> Handler:
+    """Middleware: an address or query with NUL in it names nothing that PostgreSQL could hold. 400."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            return errors.bad_request(request)
+        return get_response(request)
+
+    return middleware
+
+
+def for_holders_of_the_link(get_response: Handler) -> Handler:
+    """Middleware: what stands behind a signed link is neither indexed nor kept by anything on the way."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if _TOKEN.match(request.path_info):
+            response["X-Robots-Tag"] = "noindex"
+            response.setdefault("Cache-Control", "private, no-store")
+        return response
+
+    return middleware
+
+
+class WithoutSecrets(logging.Filter):
+    """Takes customers' tokens and systems' keys out of every line before it is written."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        cleaned = _KEY.sub(r"\1…", _TOKEN.sub(r"\1…", text))
+        if cleaned != text:
+            record.msg, record.args = cleaned, ()
+        return True

@@ -31,3 +31,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("i/", include("invoicing.portal")),
     path("hooks/", include("integrations.webhooks")),
 ]
+
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.permission_denied"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"
