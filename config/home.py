@@ -17,6 +17,8 @@ from insights import attention
 from insights.revenue import MonthOfRevenue, revenue_by_month
 from integrations.models import Delivery
 
+GREY = "#6b7280"  # readable on white and on the dark ground alike
+
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Adds to the admin index what its template shows; every figure comes with the list behind it."""
@@ -26,9 +28,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     months = revenue_by_month(user, today=at.date(), currency=currency) if sees_money else []
     return {
         **context,
+        "title": "Home",
         "currency": currency,
         "chart": json.dumps(_chart(months)) if months else "",
-        "chart_options": json.dumps(CHART_OPTIONS),
+        "chart_options": json.dumps(_chart_options(currency)),
         "chart_table": months,
         "figures": [figure for figure in _figures(user, at, currency, months) if figure is not None],
         "approvals": attention.approvals_for(user),
@@ -42,18 +45,9 @@ def _figures(user: Any, at: Any, currency: str, months: list[MonthOfRevenue]) ->
     """The row of cards: title, figure, a word below it, and where it leads."""
     cards: list[dict[str, Any] | None] = []
     if months:
-        this_month, last_month = at.date().replace(day=1), None
-        before = [month for month in months if month.first_day < this_month]
-        last_month = before[-1]
-        cards.append(
-            _card(
-                "Billed for last month",
-                last_month.billed,
-                currency,
-                f"{_name(last_month.first_day)}",
-                "invoicing_invoice",
-            )
-        )
+        this_month = at.date().replace(day=1)
+        last = [month for month in months if month.first_day < this_month][-1]
+        cards.append(_card("Billed for last month", last.billed, currency, _name(last.first_day), "invoicing_invoice"))
         owed = attention.open_invoices(user, currency, at)
         word = f"{owed['count']} open, {owed['overdue']} overdue"
         cards.append(
@@ -61,9 +55,7 @@ def _figures(user: Any, at: Any, currency: str, months: list[MonthOfRevenue]) ->
         )
     if may(user, "metering.view_quarantinedevent"):
         cards.append(
-            _count(
-                "Quarantined events", attention.quarantined(), "metering_quarantinedevent", "?resolved_at__isnull=True"
-            )
+            _count("Quarantined events", attention.quarantined(), "metering_quarantinedevent")
         )
     if may(user, "integrations.view_delivery"):
         failed = Delivery.objects.filter(status=Delivery.Status.FAILED).aggregate(n=Count("pk"))["n"]
@@ -79,7 +71,7 @@ def _card(title: str, amount: Decimal, currency: str, word: str, page: str, quer
 
 
 def _count(title: str, count: int, page: str, query: str = "") -> dict[str, Any]:
-    word = "all clear" if count == 0 else "need a look"
+    word = "all clear" if count == 0 else "needs a look" if count == 1 else "need a look"
     link = reverse(f"admin:{page}_changelist") + query
     return {"title": title, "figure": f"{count:,}", "word": word, "link": link, "is_bad": count > 0}
 
@@ -93,6 +85,7 @@ def _chart(months: list[MonthOfRevenue]) -> dict[str, Any]:
                 "data": [str(month.billed) for month in months],
                 "backgroundColor": "var(--color-primary-600)",
                 "barPercentage": 0.7,
+                "borderRadius": 4,
                 "order": 2,
             },
             {
@@ -100,18 +93,33 @@ def _chart(months: list[MonthOfRevenue]) -> dict[str, Any]:
                 "type": "line",
                 "data": [str(month.expected) for month in months],
                 "borderColor": "var(--color-primary-300)",
+                "backgroundColor": "var(--color-primary-300)",
+                "borderWidth": 2,
+                "pointRadius": 3,
                 "order": 1,
             },
         ],
     }
 
 
-CHART_OPTIONS = {
-    "responsive": True,
-    "maintainAspectRatio": False,
-    "plugins": {"legend": {"display": True, "position": "top", "align": "end"}},
-    "scales": {"y": {"beginAtZero": True}},
-}
+def _chart_options(currency: str) -> dict[str, Any]:
+    whole = {"style": "currency", "currency": currency, "maximumFractionDigits": 0}
+    legend = {"usePointStyle": True, "pointStyle": "rectRounded", "boxHeight": 8, "color": GREY}
+    return {
+        "responsive": True,
+        "maintainAspectRatio": False,
+        "interaction": {"mode": "index", "intersect": False},
+        "plugins": {"legend": {"display": True, "position": "top", "align": "end", "labels": legend}},
+        "scales": {
+            "x": {"grid": {"display": False}, "ticks": {"color": GREY}},
+            "y": {
+                "beginAtZero": True,
+                "border": {"display": False},
+                "grid": {"lineWidth": 0.5},
+                "ticks": {"color": GREY, "format": whole, "maxTicksLimit": 6},
+            },
+        },
+    }
 
 
 def _main_currency(user: Any) -> str:
