@@ -118,6 +118,9 @@ if _database["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must be the address of a PostgreSQL, postgres://user:password@host/name.")
 DEMO = env.bool("DEMO", default=postgres.is_embedded())
 
+# Nothing is cached: the admin's search would give what it found to somebody who may not see it any more.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
 # ---------------------------------------------------------------- background work
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or "pgmq://localhost/"
 if CELERY_BROKER_URL.startswith("pgmq:"):

@@ -18,6 +18,7 @@ from contracts.presentation import percent_of, shown_commit, shown_lines, standi
 from governance import clock
 from governance.acts import Act
 from governance.admin_base import GovernedAdmin, money, operation
+from governance.doors import visible
 from pricing.money import ONE, plain
 
 COLOURS = {"running": "success", "upcoming": "info", "over": "", "ended": "danger"}
@@ -60,9 +61,32 @@ class CustomerAdmin(SavedByOperations):
         running = Q(contracts__status="active", contracts__start_at__lte=now, contracts__end_at__gt=now)
         return super().get_queryset(request).annotate(running=Count("contracts", filter=running))
 
+    def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
+        """Who may only look reads the tax as people write it."""
+        ((title, options),) = super().get_fieldsets(request, obj)
+        if "because" not in options["fields"]:
+            options["fields"] = ["shown_tax" if name == "tax_percent" else name for name in options["fields"]]
+        return [(title, options)]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> list[str]:
+        return [*super().get_readonly_fields(request, obj), "shown_tax"]
+
+    @display(description="Tax")
+    def shown_tax(self, customer: Customer) -> str:
+        return f"{plain(customer.tax_percent)} %"
+
     @display(description="Running contracts", ordering="running")
     def running_contracts(self, customer: Any) -> int:
         return int(customer.running)
+
+    def get_form(self, request: HttpRequest, obj: Customer | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """Parents to choose from are customers one may see, and the one it has."""
+        form = super().get_form(request, obj, change, **kwargs)
+        if "parent" in form.base_fields:
+            seen = visible(Customer.objects.all(), request.user)
+            has = Q(pk=obj.parent_id) if obj else Q(pk=None)
+            form.base_fields["parent"].queryset = Customer.objects.filter(Q(pk__in=seen.values("pk")) | has)
+        return form
 
     def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
         act = self.act(request, form.cleaned_data["because"])
@@ -173,7 +197,7 @@ class CommitAdmin(GovernedAdmin):
         "shown_used",
         "ends",
     ]
-    list_filter = ["contract__currency", "contract__customer"]
+    list_filter = ["contract__currency", ("contract__customer", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["contract__customer"]
     search_fields = ["name", "contract__number", "contract__customer__name"]
     change_form_template = "contracts/commit.html"

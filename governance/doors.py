@@ -20,10 +20,12 @@ SERVE_CUSTOMER = "contracts.serve_customer"
 
 
 def visible(rows: models.QuerySet[M], user: Any) -> models.QuerySet[M]:
-    """The rows this person may know of: all, or those of the customers they serve."""
-    path = getattr(rows.model, "customer_path", "")
-    if not path or user.has_perm(SEE_EVERY_CUSTOMER):
+    """The rows this person may know of: all, those of the customers they serve, or those they asked for."""
+    path, asker = getattr(rows.model, "customer_path", ""), getattr(rows.model, "asker_path", "")
+    if not (path or asker) or user.has_perm(SEE_EVERY_CUSTOMER):
         return rows
+    if asker:
+        return rows.filter(**{asker: user})
     served: models.QuerySet[Any] = get_objects_for_user(user, SERVE_CUSTOMER, accept_global_perms=False)
     return rows.filter(**{f"{path}__in": served.values("pk")})
 

@@ -67,7 +67,13 @@ class ApprovalPolicy(Entity):
 
 
 class ApprovalRequest(Entity, Lifecycle):
-    """One question put to one role about one subject, bound to a hash of the inputs the rule read."""
+    """One question put to one role about one subject, bound to a hash of the inputs the rule read.
+
+    It names its subject by id alone, so it cannot say whose customer it is about: who does not see every customer
+    sees the questions they asked themselves.
+    """
+
+    asker_path = "requested_by"
 
     class Status(models.TextChoices):
         PENDING = "pending"

@@ -22,7 +22,7 @@ from pricing.money import Money
 from quoting import operations
 from quoting.models import Quote, QuoteVersion
 from quoting.queries import latest_version
-from quoting.schema import ReasonIn, QuoteIn, QuoteOut, quote_shape
+from quoting.schema import QuoteIn, QuoteOut, ReasonIn, quote_shape
 
 M = TypeVar("M", bound=models.Model)
 
