@@ -54,9 +54,7 @@ def _figures(user: Any, at: Any, currency: str, months: list[MonthOfRevenue]) ->
             _card("Receivable", owed["amount"], currency, word, "invoicing_invoice", "?status__exact=finalized")
         )
     if may(user, "metering.view_quarantinedevent"):
-        cards.append(
-            _count("Quarantined events", attention.quarantined(), "metering_quarantinedevent")
-        )
+        cards.append(_count("Quarantined events", attention.quarantined(), "metering_quarantinedevent"))
     if may(user, "integrations.view_delivery"):
         failed = Delivery.objects.filter(status=Delivery.Status.FAILED).aggregate(n=Count("pk"))["n"]
         cards.append(_count("Failed deliveries", failed, "integrations_delivery", "?status__exact=failed"))

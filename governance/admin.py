@@ -4,10 +4,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -16,11 +16,17 @@ from governance import approvals, roles
 from governance.acts import Act
 from governance.admin_access import UserAdmin as UserAdmin
 from governance.admin_access import why
-from governance.admin_base import GovernedAdmin, operation
+from governance.admin_base import GovernedAdmin, kind_of, operation, pill, subject_link
 from governance.change import change
 from governance.models import ApprovalPolicy, ApprovalRequest, Change
+from governance.timeline import happening
+from pricing.money import plain
 
 STATUS_COLOURS = {"pending": "warning", "approved": "success", "rejected": "danger", "superseded": ""}
+
+
+def _name(user: User) -> str:
+    return user.get_full_name() or user.get_username()
 
 
 def _is_pending(request: ApprovalRequest) -> bool:
@@ -31,48 +37,52 @@ def _is_pending(request: ApprovalRequest) -> bool:
 class ApprovalRequestAdmin(GovernedAdmin):
     """What waits for somebody's agreement; the approver decides here, on any screen."""
 
-    list_display = [
-        "subject_name",
-        "why",
-        "policy_role",
-        "shown_status",
-        "requested_by",
-        "requested_at",
-        "decided_by",
-    ]
+    list_display = ["subject_name", "why", "policy_role", "shown_status", "asked_by", "requested_at", "answered_by"]
     list_filter = ["status", "policy__role", "subject_type"]
-    search_fields = ["subject_name", "why", "requested_by__username"]
+    search_fields = ["subject_name", "why", "requested_by__username", "requested_by__last_name"]
     list_select_related = ["policy", "requested_by", "decided_by"]
-    fields = [
-        "subject_link",
-        "why",
-        "value",
-        "policy",
-        "shown_status",
-        ("requested_by", "requested_at"),
-        ("decided_by", "decided_at"),
-        "because",
-    ]
-    readonly_fields = ["subject_link", "shown_status"]
+    readonly_fields = ["subject", "reason", "standing", "rule", "asked_by", "answered_by", "answer"]
     actions_detail = ["approve", "reject"]
+
+    def get_fields(self, request: HttpRequest, obj: ApprovalRequest | None = None) -> list[Any]:
+        asked: list[Any] = ["subject", "reason", "rule", "standing", ("asked_by", "requested_at")]
+        return asked if obj is not None and _is_pending(obj) else [*asked, ("answered_by", "decided_at"), "answer"]
 
     @display(description="Status", ordering="status", label=STATUS_COLOURS)
     def shown_status(self, request: ApprovalRequest) -> tuple[str, str]:
         return request.status, request.get_status_display()
+
+    @display(description="Status")
+    def standing(self, request: ApprovalRequest) -> SafeString:
+        return pill(request.get_status_display(), STATUS_COLOURS[request.status])
 
     @display(description="Role", ordering="policy__role")
     def policy_role(self, request: ApprovalRequest) -> str:
         return request.policy.role
 
     @display(description="Subject")
-    def subject_link(self, request: ApprovalRequest) -> SafeString:
-        try:
-            url = reverse(f"admin:{request.subject_type.replace('.', '_')}_change", args=[request.subject_id])
-        except NoReverseMatch:
-            return format_html("{}", request.subject_name)
-        return format_html(
-            '<a href="{}" class="font-medium text-primary-600 underline">{}</a>', url, request.subject_name
-        )
+    def subject(self, request: ApprovalRequest) -> str:
+        return subject_link(request.subject_type, request.subject_id, request.subject_name)
+
+    @display(description="Needed because")
+    def reason(self, request: ApprovalRequest) -> str:
+        return capfirst(request.why)
+
+    @display(description="Policy")
+    def rule(self, request: ApprovalRequest) -> str:
+        return f"{request.policy.name}: {request.policy.role} decides"
+
+    @display(description="Asked by", ordering="requested_by__last_name")
+    def asked_by(self, request: ApprovalRequest) -> str:
+        return _name(request.requested_by)
+
+    @display(description="Decided by", ordering="decided_by__last_name")
+    def answered_by(self, request: ApprovalRequest) -> str:
+        return _name(request.decided_by) if request.decided_by else ""
+
+    @display(description="In their words")
+    def answer(self, request: ApprovalRequest) -> str:
+        return request.because
 
     @operation(
         "Approve",
@@ -116,8 +126,20 @@ class ApprovalPolicyAdmin(GovernedAdmin):
 
     operations_for_saving = True
     form = PolicyForm
-    list_display = ["name", "subject_type", "watched", "above", "role", "position", "is_active"]
+    list_display = ["name", "shown_subject", "shown_watched", "shown_limit", "role", "position", "is_active"]
     list_filter = ["subject_type", "role", "is_active"]
+
+    @display(description="Of", ordering="subject_type")
+    def shown_subject(self, policy: ApprovalPolicy) -> str:
+        return kind_of(policy.subject_type)
+
+    @display(description="Watches", ordering="watched")
+    def shown_watched(self, policy: ApprovalPolicy) -> str:
+        return capfirst(policy.watched.replace("_", " "))
+
+    @display(description="Above", ordering="above")
+    def shown_limit(self, policy: ApprovalPolicy) -> str:
+        return plain(policy.above)
 
     def get_fields(self, request: HttpRequest, obj: ApprovalPolicy | None = None) -> list[Any]:
         fields: list[Any] = [("name", "is_active"), ("subject_type", "watched"), ("above", "role"), "position"]
@@ -134,17 +156,21 @@ class ApprovalPolicyAdmin(GovernedAdmin):
 class ChangeAdmin(GovernedAdmin):
     """The whole trail: who did what to what, when and why."""
 
-    list_display = ["at", "name", "subject", "by_name", "because"]
+    list_display = ["at", "what", "subject", "by_name", "because"]
+    list_display_links = ["what"]
     list_filter = ["subject_type", ("at", admin.DateFieldListFilter)]
     search_fields = ["name", "subject_id", "by_name", "because"]
-    fields = [
-        ("name", "at"),
-        ("subject_type", "subject_id"),
-        "by_name",
-        "because",
-        ("recorded_at", "relayed_at"),
-    ]
+    fields = [("what", "at"), "page", "by_name", "because", ("name", "recorded_at", "relayed_at")]
+    readonly_fields = ["what", "page"]
+
+    @display(description="What", ordering="name")
+    def what(self, row: Change) -> str:
+        return happening(row.name)
+
+    @display(description="Subject", ordering="subject_type")
+    def subject(self, row: Change) -> str:
+        return subject_link(row.subject_type, row.subject_id, kind_of(row.subject_type))
 
     @display(description="Subject")
-    def subject(self, row: Change) -> str:
-        return f"{row.subject_type} {row.subject_id[:8]}"
+    def page(self, row: Change) -> str:
+        return subject_link(row.subject_type, row.subject_id, f"{kind_of(row.subject_type)} {row.subject_id}")

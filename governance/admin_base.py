@@ -7,14 +7,17 @@ from typing import Any
 
 from babel.numbers import format_currency
 from django import forms
+from django.apps import apps
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
+from django.template.loader import render_to_string
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action
@@ -24,8 +27,8 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from governance.acts import Act, Refused
 from governance.doors import act_of, may, visible
-from governance.models import Change
-from pricing.money import round_amount
+from governance.timeline import has_timeline, timeline
+from pricing.money import plain, round_amount
 
 
 class ReasonForm(BaseDialogForm):
@@ -36,6 +39,13 @@ class ReasonForm(BaseDialogForm):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text="Kept in the history for good.",
     )
+
+
+class PlainDecimal(forms.DecimalField):
+    """A number to edit as people write it, without the column's trailing zeros."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return plain(value) if isinstance(value, Decimal) else value
 
 
 def operation(
@@ -73,8 +83,17 @@ def operation(
 
         dialog = {"title": label, "description": explain, "form_class": form, "form_submit_text": label}
         made = action(description=label, icon=icon, variant=variant, dialog=dialog)(run)
-        made.permission, made.when = permission, when
-        return made
+
+        @wraps(made)
+        def asked(self: "GovernedAdmin", request: HttpRequest, object_id: str) -> HttpResponse:
+            """Even the dialog is for those who may: it can show something of the thing."""
+            if not may(request.user, permission, self.thing_or_404(request, object_id)):
+                raise PermissionDenied
+            response: HttpResponse = made(self, request, object_id=object_id)
+            return response
+
+        asked.permission, asked.when = permission, when  # type: ignore[attr-defined]
+        return asked
 
     return decorate
 
@@ -88,6 +107,7 @@ class GovernedAdmin(ModelAdmin):
     list_filter_submit = False
     show_full_result_count = False
     actions = None
+    empty_value_display = "—"
 
     # ------------------------------------------------------------ who may do what
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
@@ -107,6 +127,11 @@ class GovernedAdmin(ModelAdmin):
 
     def _permission(self, verb: str) -> str:
         return f"{self.opts.app_label}.{verb}_{self.opts.model_name}"
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, models.DecimalField):
+            kwargs["form_class"] = PlainDecimal
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     # ------------------------------------------------------------ operations as buttons
     def act(self, request: HttpRequest, because: str) -> Act:
@@ -149,6 +174,12 @@ class GovernedAdmin(ModelAdmin):
         """Nothing: the change that wrote the row is the log."""
 
     # ------------------------------------------------------------ the timeline
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        thing = context.get("original")
+        context["show_history"] = thing is not None and has_timeline(thing)
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
+
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Who changed what, when and why: every change of this thing, with the fields that moved."""
         thing = get_object_or_404(self.get_queryset(request), pk=object_id)
@@ -165,35 +196,31 @@ class GovernedAdmin(ModelAdmin):
         return render(request, "governance/timeline.html", context)
 
 
-def timeline(thing: models.Model) -> list[dict[str, Any]]:
-    """The changes of a thing, newest first, each with `fields`: (label, before, after) that moved in its own row."""
-    changes = Change.objects.filter(subject_type=thing._meta.label_lower, subject_id=str(thing.pk))
-    rows = list(thing.history.select_related("change").order_by("history_id")) if hasattr(thing, "history") else []
-    moved: dict[int, list[tuple[str, Any, Any]]] = {}
-    for before, after in zip([None, *rows], rows, strict=False):
-        moved.setdefault(after.change_id, []).extend(_moved(thing, before, after))
-    seen = {row.change_id: row.change for row in rows} | {change.pk: change for change in changes}
-    return [
-        {"change": change, "fields": moved.get(key, [])}
-        for key, change in sorted(seen.items(), key=lambda item: -item[0])
-    ]
-
-
-def _moved(thing: models.Model, before: Any, after: Any) -> list[tuple[str, Any, Any]]:
-    fields: list[tuple[str, Any, Any]] = []
-    for field in thing._meta.concrete_fields:
-        if field.primary_key or isinstance(field, (models.JSONField, models.FileField)):
-            continue
-        then = getattr(before, field.attname, None) if before is not None else None
-        now = getattr(after, field.attname, None)
-        if then != now and not isinstance(field, models.ForeignKey):
-            fields.append((str(field.verbose_name), then, now))
-    return fields
-
-
 def money(amount: Decimal | None, currency: str) -> SafeString:
     """An amount for a list column: right-aligned, thousands separators, the currency's own digits; — for none."""
     if amount is None:
         return format_html('<span class="quoin-figure">—</span>')
     text = format_currency(round_amount(amount, currency), currency, locale="en_US", currency_digits=False)
     return format_html('<span class="quoin-figure">{}</span>', text)
+
+
+def pill(text: str, colour: str) -> SafeString:
+    """A coloured word on a thing's own page, where a list column's `label` would be shown as plain text."""
+    return mark_safe(render_to_string("unfold/helpers/label.html", {"text": text, "type": colour}))  # noqa: S308
+
+
+def subject_link(subject_type: str, subject_id: str, text: str) -> SafeString | str:
+    """The subject of a change or approval, as a link to its page if it has one."""
+    try:
+        url = reverse(f"admin:{subject_type.replace('.', '_')}_change", args=[subject_id])
+    except NoReverseMatch:
+        return text
+    return format_html('<a href="{}" class="font-medium text-primary-600 dark:text-primary-400">{}</a>', url, text)
+
+
+def kind_of(subject_type: str) -> str:
+    """`quoting.quoteversion` as people say it: Quote version."""
+    try:
+        return str(capfirst(apps.get_model(subject_type)._meta.verbose_name))
+    except (LookupError, ValueError):
+        return subject_type

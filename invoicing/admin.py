@@ -8,16 +8,15 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.urls import URLPattern, path
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from contracts.words import amount_text
 from governance import approvals
 from governance.acts import Act
-from governance.admin_base import GovernedAdmin, money, operation
+from governance.admin_base import GovernedAdmin, money, operation, pill
 from invoicing import operations
 from invoicing.admin_runs import BillingRunAdmin as BillingRunAdmin
 from invoicing.documents import UNISSUED, document_of, drawn
@@ -69,9 +68,7 @@ class InvoiceAdmin(GovernedAdmin):
 
     @display(description="Status")
     def standing(self, invoice: Invoice) -> SafeString:
-        """The status on the invoice's own page, where a column's label would be plain text."""
-        text, colour = self.shown_status(invoice)[1], STATUS_COLOURS[invoice.status]
-        return mark_safe(render_to_string("unfold/helpers/label.html", {"text": text, "type": colour}))  # noqa: S308
+        return pill(self.shown_status(invoice)[1], STATUS_COLOURS[invoice.status])
 
     @display(description="For", ordering="kind")
     def shown_kind(self, invoice: Invoice) -> str:

@@ -158,6 +158,9 @@ class Payment(models.Model):
         ]
         triggers = [*append_only("a payment never changes"), guards.within_the_invoice()]
 
+    def __str__(self) -> str:
+        return f"{self.external_id} for {self.invoice}"
+
 
 class CreditNote(Entity):
     """A counter-entry to a finalized invoice. It is written once, numbered like an invoice, and never changes."""

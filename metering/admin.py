@@ -24,7 +24,6 @@ from metering.models import Meter, QuarantinedEvent, UsageEvent
 
 REPLAY = "metering.change_quarantinedevent"
 AT_ONCE = 500
-REASON_COLOURS = dict.fromkeys(QuarantinedEvent.Reason.values, "info") | {"conflict": "danger"}
 STATE_COLOURS = {"": "warning", "counted": "success", "dismissed": "info"}
 
 
@@ -57,7 +56,7 @@ class MeterAdmin(GovernedAdmin):
 
     operations_for_saving = True
     form = MeterForm
-    list_display = ["key", "name", "event_type", "aggregation", "property", "unit"]
+    list_display = ["name", "key", "event_type", "aggregation", "property", "unit"]
     list_filter = ["aggregation", "event_type"]
     search_fields = ["key", "name", "event_type"]
     definition = [("key", "name"), ("event_type", "aggregation"), ("property", "unit")]
@@ -69,8 +68,8 @@ class MeterAdmin(GovernedAdmin):
         return [] if obj is None else ["shown_filters"]
 
     @display(description="Filters")
-    def shown_filters(self, meter: Meter) -> SafeString:
-        return _pretty(meter.filters)
+    def shown_filters(self, meter: Meter) -> str:
+        return _pretty(meter.filters) if meter.filters else "none: every event of the type counts"
 
     def save_model(self, request: HttpRequest, obj: Meter, form: Any, change: bool) -> None:
         fields = dict(form.cleaned_data)
@@ -176,9 +175,9 @@ class QuarantinedEventAdmin(GovernedAdmin):
     actions_detail = ["replay", "dismiss"]
     actions_list = ["replay_all"]
 
-    @display(description="Reason", ordering="reason", label=REASON_COLOURS)
-    def shown_reason(self, event: QuarantinedEvent) -> tuple[str, str]:
-        return event.reason, event.get_reason_display()
+    @display(description="Reason", ordering="reason")
+    def shown_reason(self, event: QuarantinedEvent) -> str:
+        return event.get_reason_display()
 
     @display(description="State", ordering="resolution", label=STATE_COLOURS)
     def shown_resolution(self, event: QuarantinedEvent) -> tuple[str, str]:

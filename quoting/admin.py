@@ -16,8 +16,9 @@ from unfold.enums import ActionVariant
 
 from contracts.words import percent_text
 from governance.acts import Act, Refused
-from governance.admin_base import GovernedAdmin, money, operation, timeline
+from governance.admin_base import GovernedAdmin, money, operation
 from governance.doors import may
+from governance.timeline import timeline
 from quoting import operations
 from quoting.admin_building import QuotePages
 from quoting.admin_page import COLOURS, EDIT, standing_of
@@ -52,7 +53,7 @@ class QuoteAdmin(QuotePages):
     list_display = [
         "number", "customer", "title", "shown_status", "shown_total", "shown_discount", "valid_until", "shown_owner",
     ]  # fmt: skip
-    list_filter = [StatusFilter, "owner", "customer"]
+    list_filter = [StatusFilter, "owner", ("customer", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["customer", "owner"]
     search_fields = ["number", "title", "customer__name", "customer__key", "opportunity_key"]
     search_help_text = "Number, customer, title, opportunity"
@@ -209,7 +210,7 @@ class QuoteAdmin(QuotePages):
         quote = get_object_or_404(self.get_queryset(request), pk=object_id)
         entries: dict[int, dict[str, Any]] = {}
         for entry in (entry for each in (quote, *quote.versions.all()) for entry in timeline(each)):
-            seen = entries.setdefault(entry["change"].pk, {"change": entry["change"], "fields": []})
+            seen = entries.setdefault(entry["change"].pk, {**entry, "fields": []})
             seen["fields"] = [*seen["fields"], *entry["fields"]]
         shown = [entries[key] for key in sorted(entries, reverse=True)]
         return super().history_view(request, object_id, {"entries": shown, **(extra_context or {})})

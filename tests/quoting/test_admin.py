@@ -120,7 +120,7 @@ def test_the_timeline_holds_the_changes_of_all_versions(bens: Client) -> None:
     version = cast.sent()
     operations.revise(version.quote, act=cast.act("ben", "They want more"))
     text = bens.get(reverse("admin:quoting_quote_history", args=[version.quote_id])).content.decode()
-    assert text.index("quote.revised") < text.index("quote.sent") < text.index("quote.drafted")
+    assert text.index("Quote revised") < text.index("Quote sent") < text.index("Quote drafted")
 
 
 def test_a_version_leads_to_its_quote(bens: Client, draft: QuoteVersion) -> None:
