@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from contracts.commits import draw, give_back
-from contracts.models import Contract
+from contracts.models import Commit, Contract
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from governance.models import Change
@@ -78,22 +78,35 @@ def finalize_invoice(invoice: Invoice, *, act: Act) -> Invoice:
 
 
 def void_invoice(invoice: Invoice, *, act: Act) -> Invoice:
-    """Take an unpaid invoice back: what it drew returns to the commits, and the next run bills the usage anew.
+    """Take an unpaid invoice back: what it drew returns to the commits, and the next run bills all of it anew.
 
-    It keeps its number. `Refused` once money was received or credited for it.
+    It keeps its number. `Refused` once money was received or credited for it, or something was drawn from a commit
+    that it sells: then more would be drawn than was ever deferred.
     """
     with change("invoice.voided", invoice, act) as row:
         Contract.objects.select_for_update(of=("self",)).get(pk=invoice.contract_id)
-        list(invoice.contract.commits.select_for_update(of=("self",)).order_by("pk"))
+        commits = list(invoice.contract.commits.select_for_update(of=("self",)).order_by("pk"))
         invoice = locked(invoice)
         if invoice.status == Status.FINALIZED and (invoice.payments.exists() or invoice.credit_notes.exists()):
             raise Refused("Money was received or credited for this invoice; issue a credit note instead.")
         invoice.become(Status.VOID)
+        _must_sell_nothing_drawn(invoice, commits)
         for entry in draws_of(invoice):
             source = {"source_type": RETURN_SOURCE, "source_id": entry.source_id}
             give_back(entry.commit, -entry.amount, act=act, change=row, **source)
         invoice.save()
     return invoice
+
+
+def _must_sell_nothing_drawn(invoice: Invoice, commits: Iterable[Commit]) -> None:
+    sold = set(invoice.lines.filter(kind=InvoiceLine.Kind.COMMIT).values_list("commit_id", flat=True))
+    for commit in commits:
+        if commit.pk in sold and commit.balance < commit.access_amount:
+            drawn = shown(commit.access_amount - commit.balance, invoice.currency)
+            raise Refused(
+                f"{drawn} of {commit.name}, which this invoice sells, is drawn already. "
+                "Void the invoices that drew it first, or issue a credit note instead."
+            )
 
 
 def _finalize_due(ids: list[UUID], *, through: datetime, act: Act) -> list[BillingOutcome]:

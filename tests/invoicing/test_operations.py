@@ -165,6 +165,25 @@ def test_a_draft_is_not_voided(used: Contract) -> None:
         operations.void_invoice(month_invoice(used), act=act("Oops"))
 
 
+def test_the_sale_of_a_commit_is_voided_only_while_nothing_is_drawn(billed: list[Invoice], used: Contract) -> None:
+    sale, month = billed
+    before = Change.objects.count()
+    with pytest.raises(Refused, match=r"\$40.00 of Prepaid usage, which this invoice sells, is drawn already"):
+        operations.void_invoice(sale, act=act("Wrong address"))
+    sale.refresh_from_db()
+    assert (sale.status, Change.objects.count()) == ("finalized", before)
+
+    operations.void_invoice(month, act=act("Wrong address"))
+    operations.void_invoice(sale, act=act("Wrong address"))
+    assert balance(used) == Decimal("40.00")
+    again = bill(FEB_2)
+    assert sorted((each.kind, each.status, each.total) for each in again) == [
+        ("commit", "finalized", Decimal("36.00")),
+        ("period", "finalized", Decimal("52.25")),
+    ]
+    assert balance(used) == 0
+
+
 # ---------------------------------------------------------------- pay
 def test_an_invoice_is_paid_when_its_payments_reach_the_total(month: Invoice) -> None:
     pay(month, "50.00")
