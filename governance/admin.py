@@ -156,8 +156,7 @@ class ApprovalPolicyAdmin(GovernedAdmin):
 class ChangeAdmin(GovernedAdmin):
     """The whole trail: who did what to what, when and why."""
 
-    list_display = ["at", "what", "subject", "by_name", "because"]
-    list_display_links = ["what"]
+    list_display = ["what", "subject", "by_name", "because", "at"]
     list_filter = ["subject_type", ("at", admin.DateFieldListFilter)]
     search_fields = ["name", "subject_id", "by_name", "because"]
     fields = [("what", "at"), "page", "by_name", "because", ("name", "recorded_at", "relayed_at")]

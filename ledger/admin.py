@@ -76,11 +76,10 @@ class JournalEntryAdmin(GovernedAdmin):
     def shown_postings(self, entry: JournalEntry) -> SafeString:
         rows = format_html_join(
             "",
-            '<tr><td style="min-width:17rem;{}">{} {}</td><td style="text-align:right;min-width:7rem">{}</td>'
-            '<td style="text-align:right;min-width:7rem">{}</td></tr>',
+            '<tr><td class="{}">{} {}</td><td>{}</td><td>{}</td></tr>',
             (
                 (
-                    "" if each.debit else "padding-left:1.5rem",
+                    "" if each.debit else "credited",
                     each.account_id,
                     each.account.name,
                     money(each.debit, entry.currency) if each.debit else "",
@@ -89,7 +88,7 @@ class JournalEntryAdmin(GovernedAdmin):
                 for each in entry.postings.all()
             ),
         )
-        return format_html('<table style="font-variant-numeric:tabular-nums">{}</table>', rows)
+        return format_html('<table class="quoin-postings">{}</table>', rows)
 
     @display(description="Undone by")
     def undone_by(self, entry: JournalEntry) -> str:
