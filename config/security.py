@@ -55,9 +55,11 @@ def for_holders_of_the_link(get_response: Handler) -> Handler:
 
 
 class WithoutSecrets(logging.Filter):
-    """Takes customers' tokens and systems' keys out of every line before it is written."""
+    """Takes customers' tokens and systems' keys out of every line; what was merely declined needs no traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "django.request" and record.levelno < logging.ERROR:
+            record.exc_info = None
         text = record.getMessage()
         cleaned = _KEY.sub(r"\1…", _TOKEN.sub(r"\1…", text))
         if cleaned != text:

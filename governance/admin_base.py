@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -182,7 +182,7 @@ class GovernedAdmin(ModelAdmin):
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Who changed what, when and why: every change of this thing, with the fields that moved."""
-        thing = get_object_or_404(self.get_queryset(request), pk=object_id)
+        thing = self.thing_or_404(request, object_id)
         if not self.has_view_permission(request, thing):
             raise PermissionDenied
         context = {

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.dataclasses import UnfoldAction
@@ -59,6 +58,7 @@ class BillingRunAdmin(GovernedAdmin):
         description="Run billing now",
         icon="play_arrow",
         variant=ActionVariant.PRIMARY,
+        permissions=[BILL],
         dialog={
             "title": "Run billing now",
             "description": "Drafts whatever is due by now, and finalizes what is out of its grace. Harmless to repeat.",
@@ -67,8 +67,6 @@ class BillingRunAdmin(GovernedAdmin):
         },
     )
     def bill_now(self, request: HttpRequest, form: Any) -> HttpResponse:
-        if not may(request.user, BILL):
-            raise PermissionDenied
         act = self.act(request, form.cleaned_data["because"])
         run = operations.bill_due(through=clock.now(), act=act)
         failed = run.outcomes.filter(result=BillingOutcome.Result.FAILED).count()

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.dataclasses import UnfoldAction
@@ -207,7 +207,7 @@ class QuoteAdmin(QuotePages):
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The changes of the quote and of all its versions in one timeline, one entry for each change."""
-        quote = get_object_or_404(self.get_queryset(request), pk=object_id)
+        quote = self.thing_or_404(request, object_id)
         entries: dict[int, dict[str, Any]] = {}
         for entry in (entry for each in (quote, *quote.versions.all()) for entry in timeline(each)):
             seen = entries.setdefault(entry["change"].pk, {**entry, "fields": []})
@@ -230,5 +230,7 @@ class QuoteVersionAdmin(GovernedAdmin):
         version = self.get_object(request, object_id)
         if version is None:
             raise Http404
+        if not self.has_view_permission(request, version):
+            raise PermissionDenied
         page = reverse("admin:quoting_quote_change", args=[version.quote_id])
         return HttpResponseRedirect(f"{page}?version={version.number}")

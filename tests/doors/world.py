@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Model
 
@@ -46,7 +47,12 @@ def build() -> World:
         cast.person(name)
     install_accounts()
     buyers = [cast.contoso(), fabrikam()]
-    signed = [cast.signed_contract(to=buyer, title=f"For {buyer.name}") for buyer in buyers]
+    # Small discounts for Fabrikam: nobody was asked to agree, so that Ben asked nothing about it.
+    terms: list[dict[str, Any]] = [{}, {"discount": "5", "commit": ("40", "38")}]
+    signed = [
+        cast.signed_contract(to=buyer, title=f"For {buyer.name}", **given)
+        for buyer, given in zip(buyers, terms, strict=True)
+    ]
     for buyer in (*buyers, None):
         use(buyer.key if buyer else "nobody")
     invoicing.bill_due(through=BILLING_DAY, act=act("Billing day"))
