@@ -153,12 +153,9 @@ def accept(story: Story) -> None:
 
 def measure_and_bill(story: Story) -> None:
     """Measure, bill and collect. Month by month, everything twice."""
-    key = _usage_key()
-    months = [
-        list(rows) for _, rows in groupby(sorted(story.usage, key=_when), key=lambda r: _when(r).date().replace(day=1))
-    ]
-    for number, rows in enumerate(months):
-        month_end = midnight(add_months(rows[0].at.date().replace(day=1), 1), "UTC")
+    key = usage_key("inference-gateway")
+    months = by_month(story.usage)
+    for number, (month_end, rows) in enumerate(months):
         story.stage.set_clock(month_end)
         send_usage(story, rows, key)
         if number == len(months) - 1:
@@ -172,6 +169,12 @@ def measure_and_bill(story: Story) -> None:
         story.stage.work_off(at)
 
 
+def by_month(usage: list[Request]) -> list[tuple[datetime, list[Request]]]:
+    """The rows of each month in the order of time, with the instant at which the month ends."""
+    months = groupby(sorted(usage, key=_when), key=lambda row: row.at.date().replace(day=1))
+    return [(midnight(add_months(first_day, 1), "UTC"), list(rows)) for first_day, rows in months]
+
+
 def send_usage(story: Story, rows: list[Request], key: str) -> None:
     """Post rows to the API as an outside system would, in batches of 1,000."""
     session = requests.Session()
@@ -180,7 +183,7 @@ def send_usage(story: Story, rows: list[Request], key: str) -> None:
         batch = rows[first : first + BATCH]
         answer = session.post(
             f"{story.stage.url}/api/v1/usage-events",
-            json=[_event(row, story.customer.key) for row in batch],
+            json=[event_of(row, story.customer.key) for row in batch],
             timeout=120,
         )
         answer.raise_for_status()
@@ -226,12 +229,14 @@ def _when(row: Request) -> datetime:
     return row.at
 
 
-def _usage_key() -> str:
-    _, key = SystemKey.objects.create_key(name="inference-gateway", scopes=["usage:write"])
+def usage_key(system: str) -> str:
+    """A new key with which this system may report usage."""
+    _, key = SystemKey.objects.create_key(name=system, scopes=["usage:write"])
     return str(key)
 
 
-def _event(row: Request, customer: str) -> dict[str, Any]:
+def event_of(row: Request, customer: str) -> dict[str, Any]:
+    """A row as the API takes it."""
     return {
         "id": f"request-{row.row}",
         "type": "llm.request",

@@ -16,7 +16,7 @@ from config.journey.stage import stage
 
 class Command(BaseCommand):
     help = "Play a customer's story from a published price to booked cash, in a database of its own."
-    requires_migrations_checks = False
+    requires_system_checks: list[str] = []  # they ask the user's database, which may not be there yet
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

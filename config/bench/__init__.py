@@ -1,0 +1,15 @@
+"""How fast, against the limit of the same machine in the same minute: `manage.py bench NAME`.
+
+A bench is a function that yields `Figure`s, named in `BENCHES`. Absolute numbers say little on somebody else's
+machine; each comes with what the bare tool below it (COPY, `rate()`, WeasyPrint) does with the same data right after.
+"""
+
+from collections.abc import Callable, Iterator
+
+from config.bench import journey
+from config.bench.figures import Figure, Progress
+from config.journey.usage_file import Request
+
+BENCHES: dict[str, Callable[[list[Request], Progress], Iterator[Figure]]] = {"journey": journey.figures}
+
+__all__ = ["BENCHES", "Figure", "Progress"]

@@ -1,0 +1,62 @@
+"""What a bench measures, and how."""
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure and the limit measured beside it, in the same unit.
+
+    `ratio` says how near the limit it comes: 1 is at it, 0.5 is half as fast. For something per second that is value
+    / limit; for a duration (`unit` is "s") limit / value.
+    """
+
+    bench: str
+    case: str
+    value: float
+    unit: str
+    limit: float
+
+    @property
+    def ratio(self) -> float:
+        return self.limit / self.value if self.unit == "s" else self.value / self.limit
+
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        """Value, limit and ratio with four significant digits: more than any run repeats."""
+        value, limit, ratio = (float(f"{number:.4g}") for number in (self.value, self.limit, self.ratio))
+        return value, limit, ratio
+
+    def as_json(self) -> dict[str, str | float]:
+        value, limit, ratio = self.numbers
+        return {
+            "bench": self.bench,
+            "case": self.case,
+            "value": value,
+            "unit": self.unit,
+            "limit": limit,
+            "ratio": ratio,
+        }
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long it takes once, on the clock of the wall."""
+    gc.collect()
+    began = perf_counter()
+    work()
+    return perf_counter() - began
+
+
+def typical(work: Callable[[], object], times: int = 5, before: Callable[[], object] = lambda: None) -> float:
+    """The median of several; `before` prepares each and is not counted."""
+    taken = []
+    for _ in range(times):
+        before()
+        taken.append(seconds(work))
+    return median(taken)

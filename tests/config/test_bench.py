@@ -1,0 +1,70 @@
+"""`manage.py bench`: the shape of what it prints, not how fast this machine happens to be."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from config.bench.figures import Figure
+from config.environment import BASE_DIR
+
+USAGE = """TIMESTAMP,ContextTokens,GeneratedTokens
+2023-11-16 18:15:46.6805900,3000000,44000
+2023-11-16 18:15:50.9951690,5000000,109000
+2023-11-17 09:00:00,16000000,3900000
+"""
+
+
+def manage(*arguments: str) -> str:
+    """What the command prints on stdout, in a process and beside a database name of its own, which does not exist."""
+    server = settings.DATABASES["default"]
+    name = f"{server['NAME']}_bench_{os.environ.get('PYTEST_XDIST_WORKER', 'gw')}"
+    address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        env=os.environ | {"DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        cwd=BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_prints_one_json_line_for_each_figure(folder: Path) -> None:
+    file = folder / "usage.csv"
+    file.write_text(USAGE)
+    lines = [json.loads(line) for line in manage("bench", "journey", "--json", "--usage", str(file)).splitlines()]
+    assert [(line["bench"], line["case"], line["unit"]) for line in lines] == [
+        ("journey", "ingest", "events/s"),
+        ("journey", "billing", "lines/s"),
+        ("journey", "invoice_pdf", "documents/s"),
+        ("journey", "whole", "s"),
+    ]
+    for line in lines:
+        assert list(line) == ["bench", "case", "value", "unit", "limit", "ratio"]
+        assert line["value"] > 0
+        assert line["limit"] > 0
+        assert line["ratio"] > 0
+
+
+def test_the_ratio_is_one_at_the_limit_and_less_below_it() -> None:
+    assert Figure("b", "c", 50, "events/s", 200).ratio == 0.25
+    assert Figure("b", "c", 4, "s", 1).ratio == 0.25
+
+
+def test_an_unknown_bench_names_those_there_are() -> None:
+    with pytest.raises(CommandError, match=r"^There is no bench 'nope'; there is journey\.$"):
+        call_command("bench", "nope")
+
+
+def test_a_bad_file_is_named_before_anything_is_set_up(folder: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("bench", "journey", usage=folder / "missing.csv")
