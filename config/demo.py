@@ -62,12 +62,12 @@ class Deal:
 
 
 DEALS = [
-    Deal("Contoso Ltd", "Seattle, WA", "Dan Contoso", "accepted", 6, 900, 180, 15, (18_000, 16_200), Decimal("1.05")),
+    Deal("Contoso Ltd", "Seattle, WA", "Dan Contoso", "accepted", 6, 900, 180, 15, (27_000, 24_300), Decimal("1.05")),
+    Deal("Adventure Works", "Denver, CO", "Ada Venture", "accepted", 6, 700, 160),
     Deal(
         "Fabrikam Robotics", "Detroit, MI", "Fay Brick", "accepted", 5, 1500, 220, 12, (15_000, 13_500), Decimal("1.4")
     ),
-    Deal("Tailspin Health", "Boston, MA", "Tess Spinner", "accepted", 4, 600, 90, 8, (24_000, 21_600), Decimal("0.4")),
-    Deal("Adventure Works", "Denver, CO", "Ada Venture", "accepted", 3, 250, 60),
+    Deal("Tailspin Health", "Boston, MA", "Tess Spinner", "accepted", 5, 600, 90, 8, (24_000, 21_600), Decimal("0.3")),
     Deal("Proseware Inc.", "Austin, TX", "Pro Ware", "sent", 0, 400, 80, 10, (6_000, 5_400)),
     Deal("Wide World Importers", "New York, NY", "Will Wide", "in_review", 0, 2000, 400, 22, (30_000, 26_000)),
     Deal("Litware Games", "Portland, OR", "Lit Ware", "draft", 0, 120, 45),
