@@ -1,0 +1,223 @@
+"""Each invariant can fail: break exactly that, behind PostgreSQL's back, and it is the one that says so."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection, models, transaction
+from pytest_django import DjangoDbBlocker
+
+from config.books import INVARIANTS, breaches
+from contracts.operations import sign_contract
+from contracts.terms import AgreedLine, AgreedPrice, SignedTerms
+from governance.entities import Entity
+from integrations import outbox
+from integrations.models import ExternalId
+from invoicing import operations as invoicing
+from invoicing.models import Invoice
+from ledger.operations import install_accounts
+from tests import cast
+from tests.books import act, pay, use
+
+FEB, MAR = datetime(2026, 2, 3, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
+pytestmark = pytest.mark.django_db
+ENTITIES = [model for model in apps.get_models() if issubclass(model, Entity)]
+EDITABLE = ("CharField", "TextField", "PositiveSmallIntegerField")
+
+
+def without(table: str, constraint: str, statement: str) -> str:
+    """Constraints hold even where triggers do not."""
+    return f"ALTER TABLE {table} DROP CONSTRAINT {constraint}; {statement}"
+
+
+# What breaks each invariant, one way a line.
+BREAKS = {
+    "An invoice's lines add up to its subtotal, tax and drawdown, and these to its total.": [
+        "UPDATE invoicing_invoiceline SET amount = amount + 1 WHERE kind = 'charge'",
+        "UPDATE invoicing_invoiceline SET amount = amount - 1 WHERE kind = 'drawdown'",
+        "UPDATE invoicing_invoiceline SET tax = tax + 1",
+        "DELETE FROM invoicing_invoiceline",
+        without("invoicing_invoice", "the_header_adds_up", "UPDATE invoicing_invoice SET total = total + 1"),
+    ],
+    "Each line's waterfall adds up to the line's amount and ends there.": [
+        "UPDATE invoicing_invoiceline SET waterfall = waterfall - 0",
+        "UPDATE invoicing_invoiceline SET waterfall = '[]' WHERE kind = 'drawdown'",
+        "UPDATE invoicing_invoiceline SET waterfall = jsonb_set(waterfall, '{-1,total}', '\"0.01\"')",
+    ],
+    "Invoice numbers of a series have no gap and end at the series' last number.": [
+        "UPDATE invoicing_invoice SET sequence = 99 WHERE sequence = 2",
+        "UPDATE invoicing_invoiceseries SET last_number = last_number + 1",
+        "DELETE FROM invoicing_creditnote",
+    ],
+    "Invoice numbers rise with the time of issue.": [
+        "UPDATE invoicing_invoice SET issued_at = issued_at - interval '1 year' WHERE sequence = 3",
+    ],
+    "No agreed line was billed for two periods that overlap without being the same.": [
+        "UPDATE invoicing_invoiceline SET period_end = period_end + interval '1 day' WHERE kind = 'charge'",
+    ],
+    "An invoice is paid exactly when its payments and credits reach its total.": [
+        "UPDATE invoicing_invoice SET status = 'finalized' WHERE status = 'paid'",
+        "UPDATE invoicing_invoice SET status = 'paid' WHERE status = 'finalized'",
+        "DELETE FROM invoicing_payment",
+    ],
+    "Credit notes never exceed their invoice.": ["UPDATE invoicing_creditnote SET amount = amount + 1000"],
+    "A commit's balance is the sum of its entries, and never below zero on the way.": [
+        "UPDATE contracts_commit SET balance = balance + 1",
+        "DELETE FROM contracts_commitentry WHERE kind = 'draw'",
+        "UPDATE contracts_commitentry SET balance_after = -1 WHERE kind = 'draw'",
+    ],
+    "What an issued invoice drew is in the commit's ledger, once, and given back if the invoice is void.": [
+        "DELETE FROM contracts_commitentry WHERE kind = 'draw'",
+        "UPDATE contracts_commitentry SET amount = amount - 1 WHERE kind = 'draw'",
+        "DELETE FROM contracts_commitentry WHERE kind = 'return'",
+    ],
+    "Whatever moved a commit after its grant is on an issued invoice.": [
+        "UPDATE contracts_commitentry SET source_id = source_id || '?' WHERE kind = 'draw'",
+        "UPDATE invoicing_invoice SET status = 'finalized' WHERE status = 'void'",
+    ],
+    "Every commit was granted once, by what it gives access to.": [
+        "DELETE FROM contracts_commitentry WHERE kind = 'grant'",
+        "UPDATE contracts_commitentry SET amount = 41 WHERE kind = 'grant'",
+    ],
+    "Every journal entry balances and has at least two postings.": [
+        "UPDATE ledger_posting SET debit = debit + 1 WHERE debit > 0",
+        "DELETE FROM ledger_posting",
+    ],
+    "Accounts receivable is what booked invoices are still owed.": [
+        "UPDATE ledger_posting SET account_id = '1150' WHERE account_id = '1100' AND credit > 0",
+        "UPDATE invoicing_payment SET amount = amount - 1",
+        "UPDATE invoicing_invoice SET currency = 'EUR' WHERE kind = 'commit'",
+    ],
+    "What was finalized, voided, paid and credited is booked once its delivery is done.": [
+        "DELETE FROM ledger_journalentry WHERE source_type = 'invoice'",
+        "DELETE FROM ledger_journalentry WHERE source_type = 'invoice.void'",
+        "DELETE FROM ledger_journalentry WHERE source_type = 'payment'",
+        "DELETE FROM ledger_journalentry WHERE source_type = 'credit_note'",
+    ],
+    "No event is counted twice.": [
+        without(
+            "metering_usageevent", "an_event_is_counted_once", "UPDATE metering_usageevent SET event_id = 'the-same'"
+        ),
+    ],
+    "Nobody decided their own request or one whose subject they had edited before.": [
+        without(
+            "governance_approvalrequest",
+            "nobody_approves_their_own",
+            "UPDATE governance_approvalrequest SET decided_by_id = requested_by_id WHERE status = 'approved'",
+        ),
+        """UPDATE governance_change c SET by_id = r.decided_by_id FROM governance_approvalrequest r
+            WHERE c.name = 'quote.edited' AND c.subject_id = r.subject_id""",
+    ],
+    "No offer was sent or accepted while an approval was open or refused.": [
+        "UPDATE governance_approvalrequest SET status = 'pending' WHERE subject_type = 'quoting.quoteversion'",
+        "UPDATE governance_approvalrequest SET status = 'rejected' WHERE subject_type = 'quoting.quoteversion'",
+    ],
+    "No price was published while an approval was open or refused.": [
+        "UPDATE governance_approvalrequest SET status = 'pending' WHERE subject_type = 'catalog.ratecardversion'",
+        "UPDATE governance_approvalrequest SET status = 'rejected' WHERE subject_type = 'catalog.ratecardversion'",
+    ],
+    "An accepted offer has its contract, signed by the name that was typed.": [
+        "UPDATE contracts_contract SET signed_by = 'Eve Stranger'",
+        "DELETE FROM contracts_contract",
+    ],
+    "Every change says who and why.": [
+        without("governance_change", "change_says_who_and_why", "UPDATE governance_change SET because = '  '"),
+        without("governance_change", "change_says_who_and_why", "UPDATE governance_change SET by_name = ''"),
+    ],
+    "No change waits for more than an hour to be told to those who listen.": [
+        "UPDATE governance_change SET relayed_at = NULL, recorded_at = recorded_at - interval '61 minutes'",
+    ],
+    "One record of ours has at most one counterpart in another system, which is nobody else's.": [
+        without(
+            "integrations_externalid",
+            "one_record_per_outside_id",
+            "UPDATE integrations_externalid SET external_id = 'cus_1'",
+        ),
+        without("integrations_externalid", "one_id_per_system", "UPDATE integrations_externalid SET subject_id = '1'"),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def history(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """A bit of everything: two months billed, paid, voided, credited and booked; rolled back at the end."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        _live()
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def sql(history: None) -> Iterator[Any]:
+    """Runs statements with every trigger off; how many rows the last of them changed. Undone after the test."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+
+        def run(statements: str) -> int:
+            for statement in statements.split(";"):
+                cursor.execute(statement)
+            return cursor.rowcount
+
+        yield run
+        transaction.set_rollback(True)
+
+
+def _live() -> None:
+    install_accounts()
+    contract = cast.signed_contract()
+    version = contract.rate_card.versions.get(number=1)
+    lines = [AgreedLine(cast.product("input-tokens")), AgreedLine(cast.product("platform-fee"))]
+    price = AgreedPrice(cast.product("input-tokens"), multiplier=Decimal("0.5"))
+    whose = (cast.customer("fabrikam"), cast.seller(), version, "USD", cast.START_ON, 3)
+    sign_contract(SignedTerms(*whose, lines, "Fay Fabrikam", overrides=[price]), act=act("Signed", cast.NOW))
+    use("january", 8_000_000, 1_000_000)
+    use("february", 8_000_000, 1_000_000, datetime(2026, 2, 15, tzinfo=UTC))
+    for through in (FEB, MAR):
+        invoicing.bill_due(through=through, act=act("Billing day", through))
+    sale = Invoice.objects.get(kind="commit")
+    pay(sale, "36.00")
+    first, second = Invoice.objects.filter(contract=contract, kind="period").order_by("sequence")
+    invoicing.issue_credit_note(first, amount=Decimal("1.00"), act=act("Apology", MAR))
+    invoicing.void_invoice(second, act=act("Wrong address", MAR))
+    invoicing.bill_due(through=MAR, act=act("Again", MAR))
+    outbox.drain(at=MAR)
+    for number in ("1", "2"):
+        ExternalId.objects.create(system="stripe", subject_type="x", subject_id=number, external_id=f"cus_{number}")
+
+
+def broken() -> set[str]:
+    return {invariant.says for invariant, exceptions in breaches() if exceptions}
+
+
+def test_a_real_history_breaks_none(history: None) -> None:
+    assert broken() == set()
+
+
+def test_there_is_a_way_to_break_every_invariant() -> None:
+    assert list(BREAKS) == [invariant.says for invariant in INVARIANTS]
+
+
+@pytest.mark.parametrize(("says", "statements"), [(says, each) for says, ways in BREAKS.items() for each in ways])
+def test_what_breaks_an_invariant_is_reported(says: str, statements: str, sql: Any) -> None:
+    assert sql(statements) > 0
+    assert says in broken()
+
+
+@pytest.mark.parametrize("model", ENTITIES, ids=lambda model: model._meta.label)
+def test_a_row_that_says_something_else_than_its_history_is_reported(model: type[models.Model], sql: Any) -> None:
+    says = f"The history of every {model._meta.verbose_name} ends at what it is now."
+    assert model._default_manager.exists()
+    column = next(field.column for field in model._meta.concrete_fields if field.get_internal_type() in EDITABLE)
+    assert sql(f"UPDATE {model.history.model._meta.db_table} SET {column} = '7'") > 0  # type: ignore[attr-defined]
+    assert says in broken()
+
+
+@pytest.mark.parametrize("model", ENTITIES, ids=lambda model: model._meta.label)
+def test_a_row_without_a_history_is_reported(model: type[models.Model], sql: Any) -> None:
+    assert sql(f"DELETE FROM {model.history.model._meta.db_table}") > 0  # type: ignore[attr-defined]
+    assert f"The history of every {model._meta.verbose_name} ends at what it is now." in broken()
