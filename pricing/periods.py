@@ -110,6 +110,22 @@ def local_days(period: Period, zone: str) -> tuple[date, date]:
     return period.start.astimezone(zone_named(zone)).date(), last.astimezone(zone_named(zone)).date()
 
 
+def days_long(period: Period, zone: str) -> Fraction:
+    """How many local days the period has, whichever way the clock was changed meanwhile; part of a day in proportion.
+
+    Exact, so that pieces of a period have as many days as the whole of it.
+    """
+    return _days_gone(period.end, zone) - _days_gone(period.start, zone)
+
+
+def _days_gone(instant: datetime, zone: str) -> Fraction:
+    day = instant.astimezone(zone_named(zone)).date()
+    began = midnight(day, zone)
+    if instant == began:
+        return Fraction(day.toordinal())
+    return day.toordinal() + Period(began, instant).share_of(Period(began, midnight(day + timedelta(days=1), zone)))
+
+
 def zone_named(zone: str) -> ZoneInfo:
     """The IANA time zone; ValueError for an unknown name, never a silent UTC."""
     try:

@@ -6,15 +6,19 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from typing import Literal
 
 from pricing.adjustments import Adjustment, Minimum, Waterfall, WaterfallStep, adjust, prorated, remaining
 from pricing.charges import Charge, Flat
 from pricing.money import ONE, ZERO, Money, exactly, exponent, round_amount, share_of
-from pricing.periods import Period, cycles, utc, zone_named
+from pricing.periods import Period, cycles, days_long, utc, zone_named
 from pricing.steps import amount
 
 Usage = Callable[[str, Period], Decimal]
 """(meter key, period) → the raw quantity measured, maybe negative; no cycle is billed for less than none."""
+
+Proration = Literal["day", "second", "none"]
+"""How a part of a cycle is counted: by local days, by the second, or as if it were whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Term:
     meter: str = ""
     adjustments: tuple[Adjustment, ...] = ()
     unit: str = ""
+    proration: Proration = "day"
 
     def __post_init__(self) -> None:
         exponent(self.currency)
@@ -95,10 +100,22 @@ class Term:
 
     def editions(self, billed: Period) -> list[tuple[Period, Price]]:
         """The period cut where the price changes, each part with its price; what is charged once has one."""
-        if len(self.prices) == 1 or not (self.cycle_months or self.meter):
+        is_cut = self.meter or (self.cycle_months and self.proration != "none")
+        if len(self.prices) == 1 or not is_cut:
             return [(billed, self._price_at(billed.start))]
         parts = billed.split_at(price.since for price in self.prices)
         return [(part, self._price_at(part.start)) for part in parts]
+
+    def share(self, part: Period, cycle: Period) -> tuple[Fraction, str]:
+        """How much of a cycle this part of it counts for, and in words."""
+        if self.proration == "none" or part == cycle:
+            return Fraction(1), "the whole cycle"
+        if self.proration == "second":
+            share = part.share_of(cycle)
+            return share, f"{share} of the cycle"
+        days, whole = days_long(part, self.zone), days_long(cycle, self.zone)
+        are_full = days.denominator == whole.denominator == 1
+        return days / whole, f"{days} of {whole} days" if are_full else f"{days / whole} of the cycle's days"
 
     def _price_at(self, instant: datetime) -> Price:
         return next(price for price in reversed(self.prices) if price.since <= instant)
@@ -140,7 +157,7 @@ def slots(terms: Iterable[Term], through: datetime) -> set[tuple[str, Period]]:
     """Every (meter, period) that `rate` will ask usage for, so that it can be gathered in one query."""
     through = utc(through)
     return {
-        (term.meter, period)
+        (term.meter, Period(billed.start, period.end))
         for term in terms
         if term.meter
         for _, billed in term.cycles(through)
@@ -154,20 +171,24 @@ def _fixed(term: Term, cycle: Period, billed: Period, usage: Usage) -> Iterator[
     for period, price in term.editions(billed):
         fall = _priced(term, price, quantity, ZERO)
         adjust(fall, term.adjustments)
-        if period != cycle:
-            share = period.share_of(cycle)
-            fall.to(share_of(fall.total, share), "proration", _share_text(share), term.key)
+        share, text = term.share(period, cycle)
+        if share != 1:
+            fall.to(share_of(fall.total, share), "proration", text, term.key)
         yield _line(term, period, price, quantity, fall)
 
 
 def _metered(term: Term, cycle: Period, billed: Period, usage: Usage) -> Iterator[RatedLine]:
-    """Measured units, never prorated; a cycle's next line has what the last one left of tiers and limits."""
-    adjustments = term.adjustments if billed == cycle else prorated(term.adjustments, billed.share_of(cycle))
+    """Measured units, never prorated; a cycle's next line has what the last one left of tiers and limits.
+
+    What is measured is always read from the start of the cycle: a maximum, the latest value and unique ones of two
+    parts do not add up to those of both.
+    """
+    share, _ = term.share(billed, cycle)
+    adjustments = prorated(term.adjustments, share)
     parts = term.editions(billed)
-    measured = counted = ZERO
+    counted = ZERO
     for period, price in parts:
-        measured += usage(term.meter, period)
-        quantity = max(measured, ZERO) - counted
+        quantity = max(usage(term.meter, Period(billed.start, period.end)), ZERO) - counted
         fall = _priced(term, price, quantity, counted)
         # A minimum is owed for the cycle, so only its last line can fall short of it.
         last = period is parts[-1][0]
@@ -197,7 +218,3 @@ def _line(term: Term, period: Period, price: Price, quantity: Decimal, fall: Wat
         fall.to(rounded, "rounding", "rounded", term.key)
     amount = Money(rounded, term.currency)
     return RatedLine(term.key, term.product, period, quantity, amount, exact, tuple(fall.steps), price.source)
-
-
-def _share_text(share: Fraction) -> str:
-    return f"{share.numerator}/{share.denominator} of the cycle"

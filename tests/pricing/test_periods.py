@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.periods import Period, add_months, cycles, local_days, midnight
+from pricing.periods import Period, add_months, cycles, days_long, local_days, midnight
 
 ZONES = [
     "UTC",
@@ -68,6 +68,23 @@ def test_pieces_tile_the_period(ends, instants):
         one.end == other.start and not one.is_empty for one, other in pairwise([*pieces, Period(whole.end, whole.end)])
     )
     assert sum(piece.share_of(whole) for piece in pieces) == 1
+
+
+@given(st.lists(INSTANTS, min_size=2, max_size=2, unique=True), st.lists(INSTANTS, max_size=6), st.sampled_from(ZONES))
+def test_pieces_have_the_days_of_the_period(ends, instants, zone):
+    whole = Period(min(ends), max(ends))
+    assert sum(days_long(piece, zone) for piece in whole.split_at(instants)) == days_long(whole, zone) > 0
+
+
+def test_days_are_days_of_the_calendar_however_long():
+    for zone in [*ZONES, "Pacific/Apia"]:  # which had no 30 December 2011
+        for month in range(1, 13):
+            day = date(2011, month, 1)
+            month_long = Period(midnight(day, zone), midnight(add_months(day, 1), zone))
+            assert days_long(month_long, zone) == (add_months(day, 1) - day).days
+    fortnight = Period(at(2026, 3, 1, 5), at(2026, 3, 15, 4))
+    assert days_long(fortnight, "America/New_York") == 14
+    assert days_long(fortnight, "UTC") == Fraction(335, 24)
 
 
 def test_a_share_is_exact():

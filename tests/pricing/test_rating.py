@@ -43,7 +43,10 @@ def measured(**quantities: str) -> Usage:
 
 
 def by_period(quantities: dict[Period, str]) -> Usage:
-    return lambda meter, period: D(quantities[period])
+    """Usage that adds up: a period has what its parts have."""
+    return lambda meter, period: sum(
+        (D(each) for part, each in quantities.items() if part.overlap(period) == part), D(0)
+    )
 
 
 def no_usage(meter: str, period: Period) -> Decimal:
@@ -127,8 +130,34 @@ def test_proration_says_its_share():
     [line] = rate([term(Flat(D(100)), start=at(9), end=at(9, 22))], no_usage, at(12))
     assert [(step.label, step.amount) for step in line.waterfall] == [
         ("$100.00 flat", D(100)),
-        ("7/10 of the cycle", D(-30)),
+        ("21 of 30 days", D(-30)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("proration", "amount", "words"),
+    [("day", "51.61", "16 of 31 days"), ("second", "51.55", "383/743 of the cycle"), ("none", "100.00", None)],
+)
+def test_a_part_counts_by_local_days_unless_agreed_otherwise(proration, amount, words):
+    zone = "America/New_York"  # March has an hour less, and loses it before the 16th
+    start, end = midnight(date(2026, 3, 1), zone), midnight(date(2026, 3, 17), zone)
+    agreed = term(Flat(D(100)), start=start, end=end, zone=zone, proration=proration)
+    [line] = rate([agreed], no_usage, end)
+    assert amounts([line]) == [amount]
+    assert [step.label for step in line.waterfall if step.kind == "proration"] == ([words] if words else [])
+
+
+def test_without_proration_a_price_change_waits_for_the_next_cycle():
+    prices = (Price(at(1), Flat(D(50)), "card 1"), Price(at(9, 11), Flat(D(100)), "card 2"))
+    lines = rate([term(prices=prices, start=at(9), end=at(11), proration="none")], no_usage, at(11))
+    assert [(str(line.amount.amount), line.source) for line in lines] == [("50.00", "card 1"), ("100.00", "card 2")]
+
+
+def test_a_price_change_within_a_day_counts_that_day_in_part():
+    prices = (Price(at(1), Flat(D(30)), "card 1"), Price(at(9, 10) + timedelta(hours=6), Flat(D(60)), "card 2"))
+    lines = rate([term(prices=prices, start=at(9), end=at(10))], no_usage, at(10))
+    assert amounts(lines) == ["9.25", "41.50"]
+    assert [line.waterfall[-1].label for line in lines] == ["37/120 of the cycle's days", "83/120 of the cycle's days"]
 
 
 def test_discounts_and_minimum_of_a_fixed_quantity_are_prorated_with_it():
@@ -181,6 +210,13 @@ def test_the_tier_counter_goes_on_over_a_price_change():
     assert amounts(lines) == ["80.00", "60.00"]  # 140.00; a restarted counter would come to 152.00
     assert [step.label for step in lines[1].waterfall] == ["200 at $0.12 each", "400 at $0.09 each"]
     assert [line.source for line in lines] == ["card 1", "card 2"]
+
+
+def test_a_maximum_counts_once_over_a_price_change():
+    """What a cycle's maximum (or latest value, or number of users) is does not add up from its parts."""
+    peak = {BEFORE: D(10), Period(BEFORE.start, AFTER.end): D(12)}
+    lines = rate([changed(new=PerUnit(D(5)))], lambda meter, period: peak[period], at(2))
+    assert [(line.quantity, str(line.amount.amount)) for line in lines] == [(D(10), "1.00"), (D(2), "10.00")]
 
 
 def test_limits_and_amounts_off_count_once_over_a_price_change():
@@ -316,7 +352,7 @@ def terms(draw) -> Term:
 
 def some_usage(seed: int) -> Callable[[str, Period], Decimal]:
     """Any numbers will do, as long as the same question gets the same answer."""
-    return lambda meter, period: D((seed + period.seconds) % 977 - 100) / 3
+    return lambda meter, period: D((seed + period.seconds) % 977 - 100) * D("0.333")
 
 
 @given(st.lists(terms(), max_size=3), INSTANTS, st.integers(0, 10**6))
@@ -367,8 +403,7 @@ def test_the_same_price_published_again_never_changes_the_sum(charge, changes, s
     usage = some_usage(seed)
     lines = rate([cut], usage, cut.end)
     with exactly():
-        whole = sum((usage("m", line.period) for line in lines), D(0))
-        [line] = rate([replace(cut, prices=prices[:1])], lambda meter, period: whole, cut.end)
+        [line] = rate([replace(cut, prices=prices[:1])], usage, cut.end)
         assert abs(sum(each.exact for each in lines) - line.exact) < D("1E-18")
         assert sum(each.quantity for each in lines) == line.quantity
 
