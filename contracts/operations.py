@@ -35,6 +35,7 @@ CUSTOMER_FIELDS = frozenset(
         "parent",
     }
 )
+WHOLE_DIGITS = 16  # of an amount, as the tables hold it
 FROZEN_FIELDS = frozenset({"key"})  # usage events name their customer by it
 
 
@@ -167,6 +168,8 @@ def checked(row: E) -> E:
 
 def check_money(amount: Decimal, currency: str, what: str) -> None:
     """`Refused` unless the amount can be invoiced as it is: not negative, in whole minor units of its currency."""
+    if amount and amount.adjusted() >= WHOLE_DIGITS:
+        raise Refused(f"The {what} is more than anybody could pay.")
     if amount < 0 or amount != round_amount(amount, currency):
         raise Refused(f"The {what} must be an amount with at most {exponent(currency)} decimals, not {amount}.")
 

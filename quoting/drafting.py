@@ -23,6 +23,7 @@ from quoting.queries import current_version, is_expired
 
 USAGE = Product.Kind.USAGE
 TERMS = frozenset({"start_on", "months", "valid_until", "terms", "follows_card", "rate_card_version"})
+YEARS = range(2000, 2200)  # beyond them a term is a slip of the pen
 LONGEST_TERM = 120  # months
 
 
@@ -42,6 +43,7 @@ def draft_quote(
     act: Act,
 ) -> Quote:
     """Open a quote with an empty first version, priced by the version of the card that is in force."""
+    _check_start(start_on)
     if rate_card.currency != customer.currency:
         raise Refused(f"{customer} buys in {customer.currency}; {rate_card} is in {rate_card.currency}.")
     quote = Quote(
@@ -160,10 +162,16 @@ def locked_version(version: QuoteVersion) -> QuoteVersion:
 
 def check_dates(version: QuoteVersion, act: Act) -> None:
     """`Refused` for a term nobody can sign or an offer that would be out of date at once."""
+    _check_start(version.start_on)
     if not 1 <= version.months <= LONGEST_TERM:
         raise Refused(f"A term lasts between 1 and {LONGEST_TERM} months.")
     if is_expired(version, act.at):
         raise Refused("The last day to accept this offer has passed; choose a later one.")
+
+
+def _check_start(start_on: date) -> None:
+    if start_on.year not in YEARS:
+        raise Refused(f"A term starts in one of the years {YEARS[0]} to {YEARS[-1]}.")
 
 
 def _since(prices: RateCardVersion) -> datetime:
