@@ -30,7 +30,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "title": "Home",
         "currency": currency,
-        "chart": json.dumps(_chart(months)) if months else "",
+        "chart": json.dumps(_chart(months)) if any(month.billed or month.expected for month in months) else "",
         "chart_options": json.dumps(_chart_options(currency)),
         "chart_table": months,
         "figures": [figure for figure in _figures(user, at, currency, months) if figure is not None],
@@ -101,7 +101,7 @@ def _chart(months: list[MonthOfRevenue]) -> dict[str, Any]:
 
 
 def _chart_options(currency: str) -> dict[str, Any]:
-    whole = {"style": "currency", "currency": currency, "maximumFractionDigits": 0}
+    whole = {"style": "currency", "currency": currency, "minimumFractionDigits": 0, "maximumFractionDigits": 0}
     legend = {"usePointStyle": True, "pointStyle": "rectRounded", "boxHeight": 8, "color": GREY}
     return {
         "responsive": True,
