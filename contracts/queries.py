@@ -125,6 +125,7 @@ def _deal(
 ) -> Deal:
     card, version = contract.rate_card_id, contract.pinned_version_id
     return Deal(
+        source=f"Contract {contract.number}",
         currency=contract.currency,
         zone=contract.time_zone,
         tax_percent=contract.customer.tax_percent,

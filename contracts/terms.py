@@ -135,8 +135,9 @@ class DealCommit:
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """What a quote offers and a contract holds, as plain values."""
+    """What a quote offers and a contract holds, as plain values. `source` names it where a price is explained."""
 
+    source: str
     currency: str
     zone: str
     lines: Sequence[DealLine]
@@ -229,7 +230,7 @@ def _line(deal: Deal, line: DealLine) -> ContractTerm:
             in_advance=first.in_advance,
             quantity=None if meter else line.agreed.quantity,
             meter=meter,
-            adjustments=_adjustments(line.key, line.agreed),
+            adjustments=_adjustments(f"{deal.source}: {product.name}", line.agreed),
             unit=product.unit,
         )
     except ValueError as error:
@@ -260,14 +261,14 @@ def _end_of_day(line: DealLine, zone: str) -> datetime:
     return min(line.end, midnight(day + timedelta(days=1), zone))
 
 
-def _adjustments(key: str, agreed: LineTerms) -> tuple[Adjustment, ...]:
+def _adjustments(source: str, agreed: LineTerms) -> tuple[Adjustment, ...]:
     result: list[Adjustment] = []
     if agreed.discount_amount:
-        result.append(AmountOff(agreed.discount_amount, key))
+        result.append(AmountOff(agreed.discount_amount, source))
     if agreed.discount_percent:
-        result.append(PercentOff(agreed.discount_percent, key))
+        result.append(PercentOff(agreed.discount_percent, source))
     if agreed.minimum is not None:
-        result.append(Minimum(agreed.minimum, key))
+        result.append(Minimum(agreed.minimum, source))
     return tuple(result)
 
 
@@ -275,7 +276,7 @@ def _commit(deal: Deal, commit: DealCommit) -> ContractTerm:
     term = Term(
         key=commit.key,
         product=COMMIT_PRODUCT,
-        prices=(Price(commit.invoice_at, Flat(commit.price), commit.key),),
+        prices=(Price(commit.invoice_at, Flat(commit.price), f"{deal.source}: {commit.name}"),),
         currency=deal.currency,
         start=commit.invoice_at,
         end=commit.end,

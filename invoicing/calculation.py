@@ -171,7 +171,7 @@ def _difference(line: Line, earlier: Line) -> Line:
         quantity=line.quantity - earlier.quantity,
         amount=amount,
         exact=plain(Decimal(line.exact) - earlier.amount),
-        waterfall=(*line.waterfall, _step("billed", "billed before", -earlier.amount, amount, line.term)),
+        waterfall=(*line.waterfall, _step("billed", "billed before", -earlier.amount, amount, "earlier invoices")),
         tax_percent=earlier.tax_percent,
         is_late=True,
     )
@@ -184,7 +184,7 @@ def _taken_back(earlier: Line) -> Line:
         quantity=-earlier.quantity,
         amount=-earlier.amount,
         exact=plain(-earlier.amount),
-        waterfall=(_step("billed", "billed before", -earlier.amount, -earlier.amount, earlier.term),),
+        waterfall=(_step("billed", "billed before", -earlier.amount, -earlier.amount, "earlier invoices"),),
         is_late=True,
     )
 
@@ -208,7 +208,7 @@ def _draws(
         steps, running = [], ZERO
         for line, amount in shares:
             running -= amount
-            steps.append(_step("drawn", line.description, -amount, running, line.term))
+            steps.append(_step("drawn", line.description, -amount, running, names[key]))
         made.append(
             Line(
                 term=f"commit:{key}",

@@ -212,6 +212,7 @@ def _deal(
     card = version.rate_card_version.card_id
     pinned = None if version.follows_card else version.rate_card_version_id
     return Deal(
+        source=f"Offer {version}",
         currency=version.currency,
         zone=customer.time_zone,
         tax_percent=customer.tax_percent,

@@ -40,7 +40,7 @@ def edition(charge: Charge, since: datetime = datetime(2025, 6, 1, tzinfo=UTC), 
 
 
 def deal(*lines: DealLine, commits: tuple[DealCommit, ...] = (), zone: str = "UTC") -> Deal:
-    return Deal("USD", zone, lines, commits, tax_percent=Decimal("7.5"))
+    return Deal("contract 1", "USD", zone, lines, commits, tax_percent=Decimal("7.5"))
 
 
 def line(agreed: AgreedLine, *editions: Edition, end: datetime = NEXT_YEAR) -> DealLine:
@@ -55,9 +55,9 @@ def test_a_line_says_what_to_rate_and_what_to_print() -> None:
     assert (term.term.key, term.term.product, term.term.meter) == ("line-1", "tokens", "ContextTokens")
     assert term.term.prices == (Price(JANUARY, PerUnit(Decimal("0.10")), "v25-06"),)
     assert term.term.adjustments == (
-        AmountOff(Decimal(5), "line-1"),
-        PercentOff(Decimal(15), "line-1"),
-        Minimum(Decimal(100), "line-1"),
+        AmountOff(Decimal(5), "contract 1: Tokens"),
+        PercentOff(Decimal(15), "contract 1: Tokens"),
+        Minimum(Decimal(100), "contract 1: Tokens"),
     )
 
 

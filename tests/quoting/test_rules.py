@@ -60,19 +60,19 @@ def dues(deal: Deal, expected: dict[str, Decimal]) -> list[Decimal]:
 
 
 def test_the_commits_price_and_drawdown_are_counted_in_their_months() -> None:
-    deal = Deal("USD", ZONE, [line("1", OUTPUT, PerUnit(Decimal(10)))], [commit("40", "36")])
+    deal = Deal("offer 1", "USD", ZONE, [line("1", OUTPUT, PerUnit(Decimal(10)))], [commit("40", "36")])
     assert dues(deal, {"1": Decimal(3)}) == [Decimal(36), Decimal(20), *[Decimal(30)] * 10]
 
 
 def test_a_quarter_in_arrears_falls_in_its_last_month_and_one_in_advance_in_its_first() -> None:
-    arrears = Deal("USD", ZONE, [line("1", FEE, Flat(Decimal(90)), cycle_months=3)])
-    advance = Deal("USD", ZONE, [line("1", FEE, Flat(Decimal(90)), cycle_months=3, in_advance=True)])
+    arrears = Deal("offer 1", "USD", ZONE, [line("1", FEE, Flat(Decimal(90)), cycle_months=3)])
+    advance = Deal("offer 1", "USD", ZONE, [line("1", FEE, Flat(Decimal(90)), cycle_months=3, in_advance=True)])
     assert dues(arrears, {}) == [Decimal(0), Decimal(0), Decimal(90)] * 4
     assert dues(advance, {}) == [Decimal(90), Decimal(0), Decimal(0)] * 4
 
 
 def test_expected_usage_of_a_quarter_is_three_months_of_it() -> None:
-    deal = Deal("USD", ZONE, [line("1", OUTPUT, PerUnit(Decimal(1)), cycle_months=3)])
+    deal = Deal("offer 1", "USD", ZONE, [line("1", OUTPUT, PerUnit(Decimal(1)), cycle_months=3)])
     assert dues(deal, {"1": Decimal(7)}) == [Decimal(0), Decimal(0), Decimal(21)] * 4
 
 
@@ -118,7 +118,7 @@ def deals(draw: st.DrawFn) -> tuple[Deal, dict[str, Decimal]]:
         commit(str(access), str(price), f"c{number}", products)
         for number, (access, price, products) in enumerate(draw(st.lists(offered, max_size=2)))
     ]
-    return Deal("USD", ZONE, lines, commits), expected
+    return Deal("offer 1", "USD", ZONE, lines, commits), expected
 
 
 @given(deals())
@@ -175,7 +175,7 @@ def test_a_discount_is_never_below_zero_and_never_of_nothing() -> None:
 
 
 def rated_year(expected: str, **agreed: object) -> rules.LineTotal:
-    (term,) = agreed_terms(Deal("USD", ZONE, [line("1", OUTPUT, PerUnit(Decimal(10)), **agreed)]))
+    (term,) = agreed_terms(Deal("offer 1", "USD", ZONE, [line("1", OUTPUT, PerUnit(Decimal(10)), **agreed)]))
     usage = {"1": rules.expected_usage(Decimal(expected), MONTHS, adds_up=True)}
     percent = Decimal(str(agreed.get("discount_percent", 0)))
     return rules.line_total(rules.rated([term], usage, WHOLE), percent, bool(agreed.get("discount_amount")))
