@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import pgtrigger
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -94,7 +95,7 @@ def test_ending_a_contract_bills_what_was_used_until_then(used: Contract) -> Non
 def test_one_contracts_failure_stops_no_other(used: Contract, version, legal_entity) -> None:
     other = books.customer("fabrikam", name="Fabrikam")
     broken = books.sign(version, other, legal_entity)
-    with change("contract.amended", broken, act("A mistake")):
+    with pgtrigger.ignore("contracts.Contract:signed_is_signed"), change("contract.amended", broken, act("A mistake")):
         broken.currency = "XXX"
         broken.save()
     run = operations.bill_due(through=FEB_2, act=act())
