@@ -27,7 +27,9 @@ from config.supervisor import (
 
 CELERY = ["-m", "celery", "-A", "config"]
 WEB = ["-m", "gunicorn", "config.wsgi"]
-WORKER = [*CELERY, "worker", "--concurrency=2", "--loglevel=WARNING", "--without-gossip", "--without-mingle"]
+# As root, where it was started so, Celery warns; `make run` on a machine of one's own need not.
+QUIET = ["-W", "ignore:You're running the worker with superuser privileges"]
+WORKER = [*QUIET, *CELERY, "worker", "--concurrency=2", "--loglevel=WARNING", "--without-gossip", "--without-mingle"]
 SCHEDULER = ["-m", "celery", "--quiet", "-A", "config", "beat", "--loglevel=WARNING"]
 
 
