@@ -11,6 +11,8 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from rest_framework_api_key.models import APIKey
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -23,6 +25,8 @@ from governance.acts import Act
 from governance.admin_base import GovernedAdmin, operation
 from governance.doors import act_of
 from governance.models import SystemKey
+
+PLAIN_VERBS = {"view", "add", "change", "delete"}
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -198,6 +202,21 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
 
     filter_horizontal = ()
     list_display = ["name", "people"]
+    fields = ["name", "people", "may"]
+    readonly_fields = ["people", "may"]
+
+    @display(description="May")
+    def may(self, group: Group) -> SafeString:
+        """What the role may do, a line for each kind of thing; reading a thing's history goes with reading it."""
+        verbs: dict[str, list[str]] = {}
+        for permission in group.permissions.select_related("content_type").order_by("content_type__model", "codename"):
+            verb, _, model = permission.codename.partition("_")
+            if not permission.content_type.model.startswith("historical"):
+                is_plain = verb in PLAIN_VERBS and model == permission.content_type.model
+                words = verb if is_plain else permission.name.removeprefix("Can ")
+                verbs.setdefault(permission.content_type.name.capitalize(), []).append(words)
+        rows = ((name, ", ".join(words)) for name, words in sorted(verbs.items()))
+        return format_html_join("", "<p><strong>{}</strong>: {}</p>", rows)
 
     @display(description="People")
     def people(self, group: Group) -> str:
