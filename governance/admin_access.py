@@ -54,6 +54,12 @@ class SystemKeyForm(forms.ModelForm):
         model = SystemKey
         fields = ("name", "scopes", "expiry_date")
 
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if SystemKey.objects.filter(name=name, revoked=False).exists():
+            raise forms.ValidationError("There is a key of this name; revoke it first.")
+        return name
+
 
 @admin.register(SystemKey)
 class SystemKeyAdmin(GovernedAdmin):
