@@ -58,7 +58,7 @@ class BillingRunAdmin(GovernedAdmin):
         description="Run billing now",
         icon="play_arrow",
         variant=ActionVariant.PRIMARY,
-        permissions=[BILL],
+        permissions=["bill"],
         dialog={
             "title": "Run billing now",
             "description": "Drafts whatever is due by now, and finalizes what is out of its grace. Harmless to repeat.",
@@ -76,6 +76,9 @@ class BillingRunAdmin(GovernedAdmin):
         else:
             messages.success(request, f"{done} invoices were written." if done else "Nothing new was due.")
         return HttpResponse(headers={"HX-Redirect": self.page_after(run)})
+
+    def has_bill_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request.user, BILL)
 
     def get_actions_list(self, request: HttpRequest) -> list[UnfoldAction]:
         return super().get_actions_list(request) if may(request.user, BILL) else []

@@ -140,9 +140,7 @@ def test_what_was_declined_leaves_no_traceback() -> None:
     assert record.exc_info is None
 
 
-@pytest.mark.parametrize(
-    "address", ["file:///etc/passwd", "http://127.0.0.1/x.png", "data:image/png;base64,AA==", "x.png"]
-)
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "http://127.0.0.1/x.png", "data:image/png;base64,AA=="])
 def test_documents_fetch_nothing(address: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "weasyprint"):
         pdf(f'<img src="{address}"><p style="background: url({address})">x</p>')
