@@ -145,11 +145,7 @@ def says(invoice: Invoice, parts: Parts) -> bool:
 
 def last_due(draft: Invoice) -> datetime:
     """When the last of a draft's lines fell due."""
-    return max(
-        line.period_start if line.in_advance else line.period_end
-        for line in draft.lines.all()
-        if line.kind != InvoiceLine.Kind.DRAWDOWN
-    )
+    return max(line.due_at for line in draft.lines.all() if line.kind != InvoiceLine.Kind.DRAWDOWN)
 
 
 def _gathered_or_failed(ids: Sequence[UUID], through: datetime) -> list[tuple[UUID, Gathered | Exception]]:
@@ -230,6 +226,7 @@ def _fields(position: int, line: Line) -> dict[str, Any]:
         "unit": line.unit,
         "period_start": line.period.start,
         "period_end": line.period.end,
+        "due_at": line.due_at,
         "quantity": line.quantity,
         "amount": line.amount,
         "exact": line.exact,

@@ -53,6 +53,7 @@ class Line:
     description: str
     unit: str
     period: Period
+    due_at: datetime
     quantity: Decimal
     amount: Decimal
     exact: str
@@ -65,10 +66,6 @@ class Line:
     commit_id: Any = None
     is_metered: bool = False
     is_late: bool = False
-
-    @property
-    def due_at(self) -> datetime:
-        return self.period.start if self.in_advance else self.period.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +148,7 @@ def _line(rating: RatedLine, agreed: Agreed) -> Line:
         description=agreed.name,
         unit=agreed.unit,
         period=rating.period,
+        due_at=rating.due_at,
         quantity=rating.quantity.quantize(_FINEST),
         amount=rating.amount.amount,
         exact=plain(rating.exact),
@@ -217,6 +215,7 @@ def _draws(
                 description=f"Drawn from {names[key]}",
                 unit=currency,
                 period=period,
+                due_at=max(line.due_at for line, _ in shares),
                 quantity=drawn,
                 amount=-drawn,
                 exact=plain(-drawn),

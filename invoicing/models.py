@@ -116,6 +116,7 @@ class InvoiceLine(models.Model):
     unit = models.CharField(max_length=40, blank=True)
     period_start = models.DateTimeField()
     period_end = models.DateTimeField()
+    due_at = models.DateTimeField(help_text="when its cycle fell due; a draft is rated again up to there")
     quantity = models.DecimalField(**QUANTITY)
     amount = models.DecimalField(**AMOUNT)
     exact = models.CharField(max_length=80, help_text="the amount before rounding")

@@ -38,6 +38,7 @@ def already_billed(contract_ids: Iterable[UUID]) -> dict[UUID, list[Line]]:
             of_unit=Max("unit"),
             percent=Max("tax_percent"),
             account=Max("revenue_account"),
+            last_due=Max("due_at"),
             is_in_advance=BoolAnd("in_advance"),
         )
     )
@@ -55,6 +56,7 @@ def _billed(row: Any) -> Line:
         description=row["text"],
         unit=row["of_unit"],
         period=Period(row["period_start"], row["period_end"]),
+        due_at=row["last_due"],
         quantity=row["sum_of_quantity"],
         amount=row["sum_of_amount"],
         exact=plain(row["sum_of_amount"]),

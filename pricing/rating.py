@@ -94,9 +94,13 @@ class Term:
         """Every cycle that fell due by `through`, with the part of it this term covers."""
         for cycle in cycles(self.start, self.zone, self.cycle_months, self.end):
             billed = cycle if cycle.end <= self.end else Period(cycle.start, self.end)
-            if (billed.start if self.in_advance else billed.end) > through:
+            if self.due_at(billed) > through:
                 return
             yield cycle, billed
+
+    def due_at(self, billed: Period) -> datetime:
+        """When the billed part of a cycle falls due."""
+        return billed.start if self.in_advance else billed.end
 
     def editions(self, billed: Period) -> list[tuple[Period, Price]]:
         """The period cut where the price changes, each part with its price; what is charged once has one."""
@@ -123,11 +127,15 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class RatedLine:
-    """What one term comes to in one period, and why: the steps of the waterfall add up to `amount`."""
+    """What one term comes to in one period, and why: the steps of the waterfall add up to `amount`.
+
+    `due_at` is when its cycle fell due: the parts of a cycle cut by a price change fall due together.
+    """
 
     key: str
     product: str
     period: Period
+    due_at: datetime
     quantity: Decimal
     amount: Money
     exact: Decimal
@@ -174,7 +182,7 @@ def _fixed(term: Term, cycle: Period, billed: Period, usage: Usage) -> Iterator[
         share, text = term.share(period, cycle)
         if share != 1:
             fall.to(share_of(fall.total, share), "proration", text, term.key)
-        yield _line(term, period, price, quantity, fall)
+        yield _line(term, billed, period, price, quantity, fall)
 
 
 def _metered(term: Term, cycle: Period, billed: Period, usage: Usage) -> Iterator[RatedLine]:
@@ -193,7 +201,7 @@ def _metered(term: Term, cycle: Period, billed: Period, usage: Usage) -> Iterato
         # A minimum is owed for the cycle, so only its last line can fall short of it.
         last = period is parts[-1][0]
         adjust(fall, adjustments if last else [each for each in adjustments if not isinstance(each, Minimum)])
-        yield _line(term, period, price, quantity, fall)
+        yield _line(term, billed, period, price, quantity, fall)
         counted += quantity
         if not last:
             adjustments = remaining(adjustments, fall)
@@ -211,10 +219,19 @@ def _priced(term: Term, price: Price, quantity: Decimal, after: Decimal) -> Wate
     return fall
 
 
-def _line(term: Term, period: Period, price: Price, quantity: Decimal, fall: Waterfall) -> RatedLine:
+def _line(term: Term, billed: Period, period: Period, price: Price, quantity: Decimal, fall: Waterfall) -> RatedLine:
     """The one place where a line is rounded."""
     exact, rounded = fall.total, round_amount(fall.total, term.currency)
     if rounded != exact:
         fall.to(rounded, "rounding", "rounded", term.key)
-    amount = Money(rounded, term.currency)
-    return RatedLine(term.key, term.product, period, quantity, amount, exact, tuple(fall.steps), price.source)
+    return RatedLine(
+        key=term.key,
+        product=term.product,
+        period=period,
+        due_at=term.due_at(billed),
+        quantity=quantity,
+        amount=Money(rounded, term.currency),
+        exact=exact,
+        waterfall=tuple(fall.steps),
+        source=price.source,
+    )

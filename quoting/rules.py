@@ -96,10 +96,10 @@ def month_totals(
 
 
 def falls_in(month: Period, line: RatedLine, term: Term) -> bool:
-    """In advance a line belongs to the month it starts in, in arrears to the month its last instant lies in."""
+    """In advance a cycle belongs to the month it starts in, in arrears to the month its last instant lies in."""
     if term.in_advance:
-        return month.start <= line.period.start < month.end
-    return month.start < line.period.end <= month.end
+        return month.start <= line.due_at < month.end
+    return month.start < line.due_at <= month.end
 
 
 def line_total(lines: Iterable[RatedLine], agreed_percent: Decimal, has_amount_off: bool) -> LineTotal:

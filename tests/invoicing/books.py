@@ -81,8 +81,23 @@ def standard_card(ann: User, *, fee_in_advance: bool = False) -> RateCardVersion
     return catalog.publish_version(submitted, effective_from=JAN, act=by_ann)
 
 
+def dearer_fee(ann: User, version: RateCardVersion, fee: str, effective_from: datetime) -> RateCardVersion:
+    """The next version of the card, scheduled: another platform fee, all else as it is."""
+    by_ann = act("Dearer", JAN, ann)
+    draft = catalog.draft_version(version.card, act=by_ann)
+    rate = draft.rates.get(product__key="platform-fee")
+    catalog.set_rate(draft, rate.product, Flat(Decimal(fee)), in_advance=rate.in_advance, act=by_ann)
+    return catalog.publish_version(catalog.submit_version(draft, act=by_ann), effective_from=effective_from, act=by_ann)
+
+
 def sign(
-    version: RateCardVersion, buyer: Customer, legal_entity: LegalEntity, *, commit: bool = True, months: int = 12
+    version: RateCardVersion,
+    buyer: Customer,
+    legal_entity: LegalEntity,
+    *,
+    commit: bool = True,
+    months: int = 12,
+    follows: bool = False,
 ) -> Contract:
     """The journey's deal: 15 % off usage, the fee, and access to $40 of usage for $36."""
     rates = version.rates.select_related("product").order_by("product__key")
@@ -92,6 +107,7 @@ def sign(
         customer=buyer,
         legal_entity=legal_entity,
         rate_card_version=version,
+        follows_card=follows,
         currency="USD",
         start_on=date(2026, 1, 1),
         months=months,

@@ -14,7 +14,7 @@ from governance.models import Change
 from invoicing import operations
 from invoicing.models import BillingRun, Invoice, InvoiceLine
 from tests.invoicing import books
-from tests.invoicing.books import FEB, FEB_2, JAN, MAR_2, MILLION, act, bill, month_invoice, use
+from tests.invoicing.books import FEB, FEB_2, JAN, MAR_2, MILLION, NOON, act, bill, month_invoice, use
 
 
 def lines(invoice: Invoice) -> list[tuple[str, Decimal]]:
@@ -131,3 +131,32 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_contracts(versio
             assert bill(FEB) == []
         counted.append(len(captured))
     assert counted[0] == counted[1]
+
+
+def test_a_month_cut_by_a_price_change_is_one_draft_until_its_grace_is_over(
+    ann, version, contoso, legal_entity
+) -> None:
+    """The part before the change waits for the cycle, whether or not anything was used after it."""
+    contract = books.sign(version, contoso, legal_entity, commit=False, follows=True)
+    books.dearer_fee(ann, version, "51.00", effective_from=NOON.replace(day=20, hour=0))
+    use(contoso, input_tokens=1_000_000, output_tokens=0)
+    assert bill(FEB - timedelta(seconds=1)) == []
+    (draft,) = bill(FEB)
+    assert (draft.status, draft.closes_at) == ("draft", FEB_2)
+    assert lines(draft) == [
+        ("input-tokens", Decimal("2.13")),
+        ("platform-fee", Decimal("12.26")),  # 19 of 31 days at $20
+        ("platform-fee", Decimal("19.74")),  # 12 of 31 days at $51
+    ]
+    (month,) = bill(FEB_2)
+    assert (month.status, month.total) == ("finalized", Decimal("34.13"))
+    assert bill(FEB_2 + timedelta(days=3)) == []
+    assert month_invoice(contract) == month
+
+
+def test_a_fee_in_advance_whose_price_will_change_is_billed_whole_when_it_starts(ann, contoso, legal_entity) -> None:
+    version = books.standard_card(ann, fee_in_advance=True)
+    books.sign(version, contoso, legal_entity, commit=False, follows=True)
+    books.dearer_fee(ann, version, "51.00", effective_from=NOON.replace(day=20, hour=0))
+    (fee,) = bill(JAN + timedelta(days=1))
+    assert (fee.status, fee.total) == ("finalized", Decimal("32.00"))
