@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import pgtrigger
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -176,7 +177,7 @@ def test_a_contract_that_cannot_be_billed_is_named_with_the_reason(
     books_open: Client, used: Contract, version: Any, legal_entity: Any
 ) -> None:
     broken = books.sign(version, books.customer("fabrikam", name="Fabrikam"), legal_entity)
-    with change("contract.amended", broken, act("A mistake")):
+    with pgtrigger.ignore("contracts.Contract:signed_is_signed"), change("contract.amended", broken, act("A mistake")):
         broken.currency = "XXX"
         broken.save()
     text = books_open.get(bill_now(books_open)["HX-Redirect"]).content.decode()
