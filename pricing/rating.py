@@ -181,7 +181,7 @@ def _fixed(term: Term, cycle: Period, billed: Period, usage: Usage) -> Iterator[
         adjust(fall, term.adjustments)
         share, text = term.share(period, cycle)
         if share != 1:
-            fall.to(share_of(fall.total, share), "proration", text, term.key)
+            fall.to(share_of(fall.total, share), "proration", text, price.source)
         yield _line(term, billed, period, price, quantity, fall)
 
 
@@ -223,7 +223,7 @@ def _line(term: Term, billed: Period, period: Period, price: Price, quantity: De
     """The one place where a line is rounded."""
     exact, rounded = fall.total, round_amount(fall.total, term.currency)
     if rounded != exact:
-        fall.to(rounded, "rounding", "rounded", term.key)
+        fall.to(rounded, "rounding", "rounded", price.source)
     return RatedLine(
         key=term.key,
         product=term.product,
