@@ -60,6 +60,8 @@ def _figures(user: Any, at: Any, currency: str, months: list[MonthOfRevenue]) ->
         cards.append(_count("Failed deliveries", failed, "integrations_delivery", "?status__exact=failed"))
     if may(user, "invoicing.bill_contracts"):
         cards.append(_count("Contracts not billed", attention.failed_billing(), "invoicing_billingrun"))
+        favour = attention.in_customers_favour(at)
+        cards.append(_count("In customers' favour", favour, "invoicing_invoice", "?status__exact=draft"))
     return cards
 
 
@@ -106,6 +108,7 @@ def _chart_options(currency: str) -> dict[str, Any]:
     return {
         "responsive": True,
         "maintainAspectRatio": False,
+        "animation": False,
         "interaction": {"mode": "index", "intersect": False},
         "plugins": {"legend": {"display": True, "position": "top", "align": "end", "labels": legend}},
         "scales": {

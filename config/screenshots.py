@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.management import call_command
 from django.urls import reverse
@@ -20,10 +21,11 @@ from quoting.models import Quote
 
 NOW = datetime(2026, 2, 18, 10, tzinfo=UTC)
 SIZE: ViewportSize = {"width": 1440, "height": 900}
+NO_BROWSER = "No browser to take pictures with. Type: sudo apt install chromium (or brew install --cask chromium)."
 
 
-class NoBrowser(Exception):
-    """There is no Chromium on this machine."""
+class NoPicture(Exception):
+    """A picture cannot be taken; the sentence says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,10 @@ class Picture:
 
 
 def take(folder: Path) -> Iterator[Path]:
-    """Take every picture into the folder, and yield where each is. `NoBrowser` if there is none to take them with."""
+    """Take every picture into the folder, and yield where each is."""
     executable = browser.executable()
     if executable is None:
-        raise NoBrowser
+        raise NoPicture(NO_BROWSER)
     folder.mkdir(parents=True, exist_ok=True)
     with stage() as place:
         place.set_clock(NOW)
@@ -65,7 +67,7 @@ def _pictures(url: str) -> list[Picture]:
     return [
         Picture("home", f"{url}/admin/", "cara"),
         Picture("quote", f"{url}{page}", "ben"),
-        Picture("invoice", link_to(invoice), opens="details:first-of-type > summary"),
+        Picture("invoice", f"{url}{urlsplit(link_to(invoice)).path}", opens="details:first-of-type > summary"),
     ]
 
 
@@ -76,7 +78,9 @@ def _take(picture: Picture, page: Page, admin: str, folder: Path) -> Path:
         page.fill("[name=password]", PASSWORD)
         page.press("[name=password]", "Enter")
         page.wait_for_url(admin)
-    page.goto(picture.address)
+    answer = page.goto(picture.address)
+    if answer is None or not answer.ok:
+        raise NoPicture(f"The page of {picture.name} does not open; its picture was left as it is.")
     if picture.opens:
         page.locator(picture.opens).first.click()
     page.mouse.move(0, 0)

@@ -20,7 +20,5 @@ class Command(BaseCommand):
         try:
             for path in screenshots.take(FOLDER):
                 self.stdout.write(f"{path}  {path.stat().st_size / 1024:.0f} kB")
-        except screenshots.NoBrowser:
-            raise CommandError(
-                "No browser to take pictures with. Type: sudo apt install chromium (or brew install --cask chromium)."
-            ) from None
+        except screenshots.NoPicture as problem:
+            raise CommandError(str(problem)) from problem
