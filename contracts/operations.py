@@ -11,7 +11,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 from contracts import commits, queries
 from contracts.models import Commit, Contract, ContractLine, Customer, LegalEntity, Override
 from contracts.numbers import next_number
-from contracts.terms import SignedTerms, term_of_contract
+from contracts.terms import LineTerms, SignedTerms, term_of_contract
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from governance.doors import SERVE_CUSTOMER
@@ -150,6 +150,8 @@ def _signable(terms: SignedTerms) -> Period:
         raise Refused("Prices must be published before they are agreed on.")
     if terms.rate_card_version.card.currency != terms.currency:
         raise Refused(f"The prices are in {terms.rate_card_version.card.currency}, the contract in {terms.currency}.")
+    for line in terms.lines:
+        check_line_money(line, terms.currency)
     for commit in terms.commits:
         check_money(commit.access_amount, terms.currency, "access")
         check_money(commit.price, terms.currency, "price")
@@ -168,10 +170,19 @@ def checked(row: E) -> E:
 
 def check_money(amount: Decimal, currency: str, what: str) -> None:
     """`Refused` unless the amount can be invoiced as it is: not negative, in whole minor units of its currency."""
+    if not amount.is_finite():
+        raise Refused(f"The {what} must be an amount, not {amount}.")
     if amount and amount.adjusted() >= WHOLE_DIGITS:
         raise Refused(f"The {what} is more than anybody could pay.")
     if amount < 0 or amount != round_amount(amount, currency):
         raise Refused(f"The {what} must be an amount with at most {exponent(currency)} decimals, not {amount}.")
+
+
+def check_line_money(line: LineTerms, currency: str) -> None:
+    """The same for the amounts agreed with a line. Its prices may be finer: what they come to is rounded."""
+    check_money(line.discount_amount, currency, "amount off")
+    if line.minimum is not None:
+        check_money(line.minimum, currency, "minimum")
 
 
 def _write_lines(contract: Contract, terms: SignedTerms) -> None:

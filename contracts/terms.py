@@ -17,7 +17,7 @@ from contracts.overrides import AgreedOverride, overridden
 from governance.acts import Refused
 from pricing.adjustments import Adjustment, AmountOff, Minimum, PercentOff
 from pricing.charges import Charge, Flat
-from pricing.drawdown import Drawable, Instrument
+from pricing.drawdown import Instrument
 from pricing.money import EXACT, ZERO
 from pricing.periods import Period, add_months, local_days, midnight
 from pricing.rating import Price, Term
@@ -167,12 +167,6 @@ class ContractTerm:
 def agreed_terms(deal: Deal) -> list[ContractTerm]:
     """The deal as terms to rate: its lines in order, then its commits. `Refused` if something cannot be priced."""
     return [*(_line(deal, line) for line in deal.lines), *(_commit(deal, commit) for commit in deal.commits)]
-
-
-def drawable(term: ContractTerm, key: str, period: Period, quantity: Decimal, amount: Decimal) -> Drawable:
-    """A rated line as drawdown takes it: by its net price for a unit, which is how invoices draw too."""
-    unit_price = EXACT.divide(amount, quantity) if quantity else ZERO
-    return Drawable(key, term.term.product, period, amount, unit_price)
 
 
 def instruments(commits: Sequence[DealCommit], currency: str) -> list[Instrument]:

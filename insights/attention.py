@@ -12,6 +12,7 @@ from governance.approvals import may_decide
 from governance.doors import may, visible
 from governance.models import ApprovalRequest
 from invoicing.models import BillingOutcome, Invoice
+from invoicing.queries import amount_open, carried_on
 from metering.models import QuarantinedEvent
 from quoting.models import QuoteVersion
 
@@ -81,10 +82,10 @@ def commits_at_risk(user: Any, at: datetime) -> list[CommitPace]:
 
 
 def open_invoices(user: Any, currency: str, at: datetime) -> dict[str, Any]:
-    """How many invoices wait for payment, their sum, and how many of them are overdue."""
+    """How many invoices wait for payment, what is still open of them, and how many of them are overdue."""
     invoices = visible(Invoice.objects.filter(status=Invoice.Status.FINALIZED, currency=currency), user)
     return {
-        **invoices.aggregate(count=Count("pk"), amount=Sum("total", default=Decimal(0))),
+        **invoices.aggregate(count=Count("pk"), amount=Sum(amount_open(), default=Decimal(0))),
         "overdue": invoices.filter(due_on__lt=at.date()).count(),
     }
 
@@ -98,6 +99,11 @@ def failed_billing() -> int:
     """Contracts whose latest billing run failed."""
     latest = BillingOutcome.objects.order_by("contract_id", "-run_id").distinct("contract_id")
     return BillingOutcome.objects.filter(pk__in=latest.values("pk"), result=BillingOutcome.Result.FAILED).count()
+
+
+def in_customers_favour(at: datetime) -> int:
+    """Drafts that are closed and come to less than nothing: the next invoice takes it off, if there is one."""
+    return carried_on(at).count()
 
 
 def _pace(commit: Commit, at: datetime) -> CommitPace:

@@ -64,6 +64,8 @@ class InvoiceAdmin(GovernedAdmin):
 
     @display(description="Status", ordering="status", label=STATUS_COLOURS)
     def shown_status(self, invoice: Invoice) -> tuple[str, str]:
+        if is_draft(invoice) and invoice.total < 0:
+            return invoice.status, "Draft, carried on"
         return invoice.status, STATUS_WORDS.get(invoice.status, invoice.get_status_display())
 
     @display(description="Status")

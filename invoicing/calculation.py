@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from pricing.drawdown import Drawable, Instrument, draw_down
-from pricing.money import EXACT, ZERO, exactly, plain, round_amount
+from pricing.money import ZERO, exactly, plain, round_amount
 from pricing.periods import Period
 from pricing.rating import RatedLine, Term
 from pricing.taxes import tax
@@ -227,20 +227,12 @@ def _draws(
 
 
 def _drawables(lines: Sequence[Line]) -> list[Drawable]:
-    """Metered lines, keyed by their place. What one term takes back elsewhere is not paid from a commit first."""
-    back: dict[str, Decimal] = defaultdict(Decimal)
-    for line in lines:
-        if line.amount < 0:
-            back[line.term] -= line.amount
-    drawables = []
-    for place, line in enumerate(lines):
-        if not line.is_metered or line.amount <= 0:
-            continue
-        less = min(back[line.term], line.amount)
-        back[line.term] -= less
-        price = EXACT.divide(line.amount, line.quantity) if line.quantity else ZERO
-        drawables.append(Drawable(f"{place:06d}", line.product_key, line.period, line.amount - less, price))
-    return drawables
+    """Usage, keyed by its place; and what is taken back, of whatever, for that pays before a commit does."""
+    return [
+        Drawable.of(f"{place:06d}", line.product_key, line.period, line.quantity, line.amount)
+        for place, line in enumerate(lines)
+        if line.is_metered or line.amount < 0
+    ]
 
 
 def _parts(kind: str, lines: Sequence[Line], currency: str, closes_at: datetime) -> Parts:

@@ -2,16 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import BoolAnd
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import F, Max, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Coalesce
 
 from contracts.models import CommitEntry
 from invoicing.calculation import Line
-from invoicing.models import Invoice, InvoiceLine
+from invoicing.models import CreditNote, Invoice, InvoiceLine, Payment
 from pricing.money import plain
 from pricing.periods import Period
 
@@ -82,6 +85,21 @@ def still_open(invoice: Invoice) -> Decimal:
     if invoice.status != Invoice.Status.FINALIZED:
         return Decimal(0)
     return max(invoice.total - paid(invoice) - credited(invoice), Decimal(0))
+
+
+def amount_open() -> CombinedExpression:
+    """The same for many at once: an expression over invoices that await payment."""
+    return F("total") - _sum_of(Payment) - _sum_of(CreditNote)
+
+
+def carried_on(at: datetime) -> QuerySet[Invoice]:
+    """Drafts out of grace that come to less than nothing: they wait for something to be taken off."""
+    return Invoice.objects.filter(status=Invoice.Status.DRAFT, total__lt=0, closes_at__lte=at)
+
+
+def _sum_of(documents: type[Payment] | type[CreditNote]) -> Coalesce:
+    sums = documents._default_manager.filter(invoice=OuterRef("pk")).order_by().values("invoice")
+    return Coalesce(Subquery(sums.annotate(sum=Sum("amount")).values("sum")), Decimal(0))
 
 
 def draws_of(invoice: Invoice) -> QuerySet[CommitEntry]:

@@ -1,12 +1,13 @@
 """Drawdown: which commit or credit pays which line. The order is a value, so a contract may bring its own."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pricing.money import ZERO, CurrencyMismatch, exactly
+from pricing.money import EXACT, ZERO, CurrencyMismatch, exactly
 from pricing.periods import Period
 
 Kind = Literal["prepaid", "credit", "postpaid"]
@@ -42,13 +43,19 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class Drawable:
-    """A line that commits and credits may pay; only what is positive is."""
+    """A line that commits and credits may pay, or a negative one: something taken back, which pays before they do."""
 
     key: str
     product: str
     period: Period
     amount: Decimal
     unit_price: Decimal
+
+    @classmethod
+    def of(cls, key: str, product: str, period: Period, quantity: Decimal, amount: Decimal) -> Self:
+        """A rated line as quotes and invoices draw it: by its net price for a unit."""
+        unit_price = EXACT.divide(amount, quantity) if quantity else ZERO
+        return cls(key, product, period, amount, unit_price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ DEFAULT_ORDER = tuple(CRITERIA)
 def draw_down(
     lines: Iterable[Drawable], instruments: Iterable[Instrument], order: Sequence[str] = DEFAULT_ORDER
 ) -> list[Draw]:
-    """Pay lines from instruments, in order, never more than a balance or a line.
+    """Pay lines from instruments, in order, never more than a balance or a line, nor than all lines come to.
 
     Lines: earlier period, then higher unit price, then product, then key. The answer does not depend on the
     order of the arguments. CurrencyMismatch for instruments in two currencies; ValueError for an unknown
@@ -87,11 +94,11 @@ def draw_down(
     queue, payers = sorted(lines, key=_line_order), sorted(instruments, key=_instrument_order(order))
     if len({payer.currency for payer in payers}) > 1:
         raise CurrencyMismatch("instruments in different currencies cannot pay the same lines")
-    owed = {line.key: line.amount for line in queue}
-    if len(owed) < len(queue) or len({payer.key for payer in payers}) < len(payers):
+    if len({line.key for line in queue}) < len(queue) or len({payer.key for payer in payers}) < len(payers):
         raise ValueError("two lines or two instruments have the same key")
     draws = []
     with exactly():
+        owed = _owed(queue)
         for payer in payers:
             balance = payer.balance
             for line in queue:
@@ -101,6 +108,24 @@ def draw_down(
                     balance -= drawn
                     owed[line.key] -= drawn
     return draws
+
+
+def _owed(queue: Sequence[Drawable]) -> dict[str, Decimal]:
+    """What each line leaves to pay after what was taken back: of its own product first, the rest of any."""
+    owed = {line.key: max(line.amount, ZERO) for line in queue}
+    back: dict[str, Decimal] = defaultdict(Decimal)
+    for line in queue:
+        back[line.product] += max(-line.amount, ZERO)
+    for line in queue:
+        paid = min(back[line.product], owed[line.key])
+        back[line.product] -= paid
+        owed[line.key] -= paid
+    rest = sum(back.values(), ZERO)
+    for line in queue:
+        paid = min(rest, owed[line.key])
+        rest -= paid
+        owed[line.key] -= paid
+    return owed
 
 
 def _line_order(line: Drawable) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from django.db.models import Max
 from catalog.models import Product, RateCard, RateCardVersion
 from contracts.models import Customer, LegalEntity
 from contracts.numbers import next_number
-from contracts.operations import check_money, checked
+from contracts.operations import check_line_money, check_money, checked
 from contracts.terms import term_of_contract
 from governance.acts import Act, Refused
 from governance.change import change, locked
@@ -105,6 +105,7 @@ def set_line(
         line.quantity, line.expected_usage = _amounts(version, product, quantity, expected_usage)
         line.discount_percent, line.discount_amount = Decimal(discount_percent), Decimal(discount_amount)
         line.minimum = minimum
+        check_line_money(line, version.currency)
         checked(line).save()
     return line
 

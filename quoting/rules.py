@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from contracts.terms import ContractTerm, drawable
+from contracts.terms import ContractTerm
 from pricing.drawdown import Drawable, Instrument, draw_down
 from pricing.money import EXACT, ZERO, Money, exactly, share_of
 from pricing.periods import Period
@@ -79,9 +79,9 @@ def month_totals(
     for month in months:
         due = [line for line in lines if falls_in(month, line, by_key[line.key].term)]
         drawables = [
-            drawable(by_key[line.key], f"{index:06d}", line.period, line.quantity, line.amount.amount)
+            Drawable.of(f"{index:06d}", line.product, line.period, line.quantity, line.amount.amount)
             for index, line in enumerate(due)
-            if by_key[line.key].is_drawable
+            if by_key[line.key].is_drawable or line.amount.amount < 0
         ]
         paid, instruments = drawn(drawables, instruments)
         totals.append(

@@ -78,12 +78,20 @@ def test_contract_numbers_follow_each_other_within_a_year(terms: SignedTerms) ->
         ({"months": 0}, "lasts at least a month"),
         ({"currency": "EUR"}, "The prices are in USD, the contract in EUR."),
         ({"commits": [AgreedCommit("Prepaid", Decimal("40.001"), Decimal(36))]}, "at most 2 decimals"),
+        ({"commits": [AgreedCommit("Prepaid", Decimal("NaN"), Decimal(36))]}, "must be an amount, not NaN"),
     ],
 )
 def test_what_could_not_be_billed_is_not_signed(terms: SignedTerms, fields: dict, sentence: str) -> None:
     cast.person("ben")
     with refused(sentence):
         operations.sign_contract(replace(terms, **fields), act=cast.act("ben"))
+
+
+@pytest.mark.parametrize("line", [{"discount_amount": Decimal("0.005")}, {"minimum": Decimal("9.999")}])
+def test_amounts_finer_than_the_currency_are_not_signed(terms: SignedTerms, line: dict) -> None:
+    cast.person("ben")
+    with refused("at most 2 decimals"):
+        operations.sign_contract(replace(terms, lines=[replace(terms.lines[0], **line)]), act=cast.act("ben"))
 
 
 def test_a_product_without_a_price_is_not_signed(terms: SignedTerms) -> None:

@@ -1,6 +1,6 @@
 """From agreed lines to terms: which price is in force when, and what an invoice will say of it."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -13,7 +13,6 @@ from contracts.terms import (
     DealLine,
     Edition,
     agreed_terms,
-    drawable,
     instruments,
     months_of,
     term_of_contract,
@@ -144,13 +143,6 @@ def test_a_commit_pays_at_what_it_cost() -> None:
 def test_of_commits_alike_the_one_named_first_pays_first() -> None:
     first, second = instruments([commit("b"), commit("a")], "USD")
     assert first.created_at < second.created_at
-
-
-def test_a_drawable_knows_its_unit_price() -> None:
-    (term,) = agreed_terms(deal(line(AgreedLine(TOKENS), edition(PerUnit(Decimal("0.10"))))))
-    month = Period(JANUARY, JANUARY + timedelta(days=31))
-    assert drawable(term, "0", month, Decimal(20), Decimal(2)).unit_price == Decimal("0.1")
-    assert drawable(term, "0", month, Decimal(0), Decimal(2)).unit_price == Decimal(0)
 
 
 def test_months_tile_the_term_and_return_to_the_31st() -> None:

@@ -185,6 +185,14 @@ def test_what_is_taken_back_is_not_paid_from_a_commit_first() -> None:
     assert month.total == Decimal(0)
 
 
+def test_a_commit_never_pays_an_invoice_below_nothing() -> None:
+    """What is taken back of one thing pays for another, or the invoice could never be issued."""
+    billed = owed([INPUT], EXPECTED)
+    (month,) = parts(owed([OUTPUT], EXPECTED, billed), prepaid())
+    assert amounts(month.lines) == [("input", Decimal("-38.25")), ("output", Decimal("34.00"))]
+    assert (month.drawn, month.total) == (Decimal(0), Decimal("-4.25"))
+
+
 @given(
     usage=st.lists(st.integers(0, 30_000_000), min_size=1, max_size=6),
     tax=st.sampled_from([Decimal(0), Decimal("7.7"), Decimal(19)]),

@@ -100,6 +100,17 @@ def test_the_journeys_commit():
     ]
 
 
+def test_what_was_taken_back_pays_first_and_its_own_product_before_others():
+    lines = [line("fee", "-7", "F"), line("a", "-5"), line("b", "10", "B"), line("c", "4"), line("d", "6")]
+    assert draw_down(lines, [instrument("p", "20")]) == [Draw("p", "b", D(3)), Draw("p", "d", D(5))]
+    assert draw_down([line("a", "3"), line("b", "-4", "B")], [instrument("p")]) == []
+
+
+def test_lines_are_drawn_by_their_net_price_for_a_unit():
+    assert Drawable.of("a", "A", JANUARY, D(20), D(2)) == line("a", "2", unit_price="0.1")
+    assert Drawable.of("a", "A", JANUARY, D(0), D(2)) == line("a", "2", unit_price="0")
+
+
 def test_another_order_may_be_agreed():
     instruments = [instrument("late", priority=1), instrument("early", priority=2, end=at(3))]
     assert draw_down([line("l", "1")], instruments, ["earliest_end", "priority"]) == [Draw("early", "l", D(1))]

@@ -86,6 +86,8 @@ def test_setting_a_line_again_replaces_it_in_its_place(version: QuoteVersion) ->
         ("output-tokens", {"discount_percent": Decimal("100.01")}, "quote_discounts_are_sane"),
         ("output-tokens", {"discount_percent": Decimal(-1)}, "quote_discounts_are_sane"),
         ("output-tokens", {"discount_percent": Decimal("1.00001")}, "decimal places"),
+        ("output-tokens", {"discount_amount": Decimal("0.005")}, "The amount off must be an amount with at most 2"),
+        ("output-tokens", {"minimum": Decimal("9.999")}, "The minimum must be an amount with at most 2 decimals"),
         ("platform-fee", {"expected_usage": Decimal(2)}, "Platform fee is not measured"),
         ("platform-fee", {"quantity": Decimal(2)}, "Platform fee has a flat price"),
         ("setup", {}, "Setup has no price in Standard USD v1"),

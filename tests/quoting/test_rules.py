@@ -21,10 +21,10 @@ from contracts.terms import (
 )
 from metering.models import Meter
 from pricing.charges import Charge, Flat, Graduated, PerUnit, Tier
-from pricing.drawdown import Instrument
+from pricing.drawdown import Drawable, Instrument
 from pricing.money import Money
 from pricing.periods import Period
-from pricing.rating import rate
+from pricing.rating import RatedLine, rate
 from quoting import rules
 
 START_ON, ZONE = date(2026, 1, 1), "Europe/Berlin"
@@ -142,7 +142,7 @@ def billed_month_by_month(deal: Deal, expected: dict[str, Decimal]) -> list[Deci
             (each, rated)
             for each in terms
             for rated in rate([each.term], lambda meter, period: usage[meter](meter, period), through=month.end)
-            if (rated.key, rated.period) not in billed and not (each.term.in_advance and rated.period.start > through)
+            if (rated.key, rated.period) not in billed and not (each.term.in_advance and rated.due_at > through)
         ]
         billed |= {(rated.key, rated.period) for _, rated in due}
         drawn, left = rules.drawn(_drawables(due), left)
@@ -150,11 +150,11 @@ def billed_month_by_month(deal: Deal, expected: dict[str, Decimal]) -> list[Deci
     return result
 
 
-def _drawables(due: list[tuple[ContractTerm, object]]) -> list[object]:
+def _drawables(due: list[tuple[ContractTerm, RatedLine]]) -> list[Drawable]:
     return [
-        rules.drawable(each, f"{place:06d}", rated.period, rated.quantity, rated.amount.amount)
+        Drawable.of(f"{place:06d}", rated.product, rated.period, rated.quantity, rated.amount.amount)
         for place, (each, rated) in enumerate(due)
-        if each.is_drawable
+        if each.is_drawable or rated.amount.amount < 0
     ]
 
 
