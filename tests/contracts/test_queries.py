@@ -12,6 +12,7 @@ from contracts.models import Contract
 from contracts.operations import sign_contract
 from contracts.terms import AgreedCommit, AgreedLine, AgreedPrice, SignedTerms
 from pricing.charges import PerUnit
+from pricing.periods import Period
 from pricing.rating import rate
 from tests import cast
 
@@ -69,7 +70,11 @@ def test_the_tier_counter_carries_over_a_followed_price_change() -> None:
     middle = datetime(2026, 1, 15, tzinfo=UTC)
     cast.publish({"output-tokens": DEARER}, effective_from=middle)
     (term,) = queries.terms_of([following])[following.pk]
-    lines = rate([term.term], lambda *_: cast.MILLION, datetime(2026, 2, 1, tzinfo=UTC))
+
+    def measured_since_the_start(_: str, period: Period) -> Decimal:
+        return cast.MILLION if period.end == middle else 2 * cast.MILLION
+
+    lines = rate([term.term], measured_since_the_start, datetime(2026, 2, 1, tzinfo=UTC))
     assert [line.amount.amount for line in lines] == [Decimal("8.50"), Decimal("10.20")]
 
 
