@@ -60,8 +60,8 @@ def _figures(user: Any, at: Any, currency: str, months: list[MonthOfRevenue]) ->
         cards.append(_count("Failed deliveries", failed, "integrations_delivery", "?status__exact=failed"))
     if may(user, "invoicing.bill_contracts"):
         cards.append(_count("Contracts not billed", attention.failed_billing(), "invoicing_billingrun"))
-        favour = attention.in_customers_favour(at)
-        cards.append(_count("In customers' favour", favour, "invoicing_invoice", "?status__exact=draft"))
+        if favour := attention.in_customers_favour(at):
+            cards.append(_count("In customers' favour", favour, "invoicing_invoice", "?status__exact=draft"))
     return cards
 
 
