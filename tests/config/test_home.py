@@ -42,4 +42,4 @@ def test_a_company_without_revenue_has_no_chart(client: Client, cara: User) -> N
     client.force_login(cara)
     answer = client.get("/admin/")
     assert answer.context["chart"] == ""
-    assert [card["figure"] for card in answer.context["figures"]] == ["$0.00", "$0.00", "0", "0", "0", "0"]
+    assert [card["figure"] for card in answer.context["figures"]] == ["$0.00", "$0.00", "0", "0", "0"]
