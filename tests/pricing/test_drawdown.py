@@ -102,7 +102,7 @@ def test_the_journeys_commit():
 
 def test_what_was_taken_back_pays_first_and_its_own_product_before_others():
     lines = [line("fee", "-7", "F"), line("a", "-5"), line("b", "10", "B"), line("c", "4"), line("d", "6")]
-    assert draw_down(lines, [instrument("p", "20")]) == [Draw("p", "b", D(3)), Draw("p", "d", D(5))]
+    assert draw_down(lines, [instrument("p", "20")]) == [Draw("p", "b", D(8))]
     assert draw_down([line("a", "3"), line("b", "-4", "B")], [instrument("p")]) == []
 
 
@@ -177,6 +177,8 @@ def test_never_more_than_a_balance_or_a_line_and_nothing_left_that_could_pay(lin
             sum(max(each.balance, D(0)) for each in instruments),
             sum(max(each.amount, D(0)) for each in lines),
         )
+    if any(each.amount < 0 for each in lines):
+        return  # what was taken back pays first, so lines may stay owed
     for payer in instruments:
         assert not any(balance[payer.key] > 0 and owed[each.key] > 0 and payer.covers(each) for each in lines)
 
