@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from config import errors
 
@@ -31,10 +31,14 @@ def relaxed_where_needed(get_response: Handler) -> Handler:
 
 
 def readable_addresses(get_response: Handler) -> Handler:
-    """Middleware: an address or query with NUL in it names nothing that PostgreSQL could hold. 400."""
+    """Middleware: an address or query with NUL in it names nothing PostgreSQL could hold. 400; the API says where."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+        in_query = "%00" in request.META.get("QUERY_STRING", "")
+        if in_query and request.path_info.startswith("/api/"):
+            named = [name for name, values in request.GET.lists() if any("\0" in text for text in (name, *values))]
+            return JsonResponse({name: ["NUL characters name nothing."] for name in named}, status=400)
+        if in_query or "\0" in request.path_info:
             return errors.bad_request(request)
         return get_response(request)
 

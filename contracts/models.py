@@ -34,6 +34,7 @@ class LegalEntity(Entity):
 
     class Meta(Entity.Meta):
         verbose_name_plural = "legal entities"
+        ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name

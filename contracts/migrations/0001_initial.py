@@ -70,6 +70,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "legal entities",
+                "ordering": ["name"],
                 "abstract": False,
             },
         ),
