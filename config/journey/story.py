@@ -128,8 +128,8 @@ def quote_and_approve(story: Story) -> None:
     )
     version = story.quote.versions.get()
     expected = {"input-tokens": 20 * MILLION, "output-tokens": 4 * MILLION}
-    for product in Product.objects.order_by("pk").filter(key__in=expected):
-        usage = expected[product.key]
+    for key, usage in expected.items():
+        product = Product.objects.get(key=key)
         drafting.set_line(version, product, expected_usage=usage, discount_percent=Decimal(15), act=ben)
     drafting.set_line(version, Product.objects.get(key="platform-fee"), quantity=Decimal(1), act=ben)
     drafting.set_commit(

@@ -1,18 +1,13 @@
 """`manage.py bench`: the shape of what it prints, not how fast this machine happens to be."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from config.bench.figures import Figure
-from config.environment import BASE_DIR
+from tests.commands import manage
 
 USAGE = """TIMESTAMP,ContextTokens,GeneratedTokens
 2023-11-16 18:15:46.6805900,3000000,44000
@@ -21,27 +16,12 @@ USAGE = """TIMESTAMP,ContextTokens,GeneratedTokens
 """
 
 
-def manage(*arguments: str) -> str:
-    """What the command prints on stdout, in a process and beside a database name of its own, which does not exist."""
-    server = settings.DATABASES["default"]
-    name = f"{server['NAME']}_bench_{os.environ.get('PYTEST_XDIST_WORKER', 'gw')}"
-    address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
-    done = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        env=os.environ | {"DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "config.settings"},
-        cwd=BASE_DIR,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_it_prints_one_json_line_for_each_figure(folder: Path) -> None:
     file = folder / "usage.csv"
     file.write_text(USAGE)
-    lines = [json.loads(line) for line in manage("bench", "journey", "--json", "--usage", str(file)).splitlines()]
+    done = manage("bench", "journey", "--json", "--usage", str(file))
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(line["bench"], line["case"], line["unit"]) for line in lines] == [
         ("journey", "ingest", "events/s"),
         ("journey", "billing", "lines/s"),
