@@ -23,7 +23,11 @@ def never_changes(name: str, *columns: str, reason: str) -> pgtrigger.Trigger:
 
 
 def published_after_review() -> pgtrigger.Trigger:
-    """A version is published from review with every approval, or restores one that was; never from a date gone by."""
+    """A version is published from review with every approval, or restores one that was.
+
+    From a date gone by only while no invoice for it is out: neither one of the contracts that follow the card, nor of
+    those whose card has it for a base. (plpgsql looks tables up when it runs, so those of apps above may be named.)
+    """
     return pgtrigger.Trigger(
         name="published_after_review",
         when=pgtrigger.Before,
@@ -35,8 +39,17 @@ def published_after_review() -> pgtrigger.Trigger:
             END IF;
             SELECT at INTO changed_at FROM governance_change
                 WHERE id = nullif(current_setting('quoin.change', true), '')::bigint;
-            IF NEW.effective_from < changed_at THEN
-                RAISE EXCEPTION 'prices cannot take effect in the past' USING ERRCODE = 'restrict_violation';
+            IF NEW.effective_from < changed_at AND EXISTS (
+                SELECT FROM invoicing_invoiceline line
+                JOIN invoicing_invoice invoice ON invoice.id = line.invoice_id
+                JOIN contracts_contract contract ON contract.id = invoice.contract_id
+                JOIN catalog_ratecard card ON card.id = contract.rate_card_id
+                WHERE contract.pinned_version_id IS NULL AND NEW.card_id IN (card.id, card.base_id)
+                    AND invoice.status IN ('finalized', 'paid') AND line.kind = 'charge'
+                    AND line.period_end > NEW.effective_from
+            ) THEN
+                RAISE EXCEPTION 'prices cannot take effect in a period that was invoiced'
+                    USING ERRCODE = 'restrict_violation';
             END IF;
             IF TG_OP = 'INSERT' THEN
                 IF NEW.restores_id IS NULL OR NOT EXISTS (

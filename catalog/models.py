@@ -1,12 +1,16 @@
-"""Tables of the catalog: products, rate cards, versions, rates."""
+"""Tables of the catalog: products and their costs and features, rate cards, versions, rates, rules of selection."""
+
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
 from catalog import guards
 from catalog.fields import ChargeField
-from governance.entities import Entity, Lifecycle
+from governance.entities import Entity, Lifecycle, append_only
 from metering.models import Meter
+
+PRICE: dict[str, Any] = {"max_digits": 28, "decimal_places": 12}
 
 
 class Product(Entity):
@@ -17,13 +21,20 @@ class Product(Entity):
         RECURRING = "recurring", "Recurring"
         ONE_TIME = "one_time", "One-time"
 
+    class Recognition(models.TextChoices):
+        AS_DELIVERED = "as_delivered", "As delivered: usage when its period ends, the rest evenly over its period"
+        ON_INVOICE = "on_invoice", "On invoice: all at once when invoiced"
+
     key = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     meter = models.ForeignKey(Meter, models.PROTECT, null=True, blank=True, related_name="products")
     unit = models.CharField(max_length=40, default="unit", help_text="as the customer reads it: token, seat, month")
+    internal_unit = models.CharField(max_length=40, blank=True, help_text="as engineers count it; empty: the same")
     revenue_account = models.CharField(max_length=20, default="4000", help_text="account the revenue is booked to")
+    recognition = models.CharField(max_length=20, choices=Recognition.choices, default=Recognition.AS_DELIVERED)
+    tax_code = models.CharField(max_length=40, blank=True, help_text="what the tax office calls it")
     is_active = models.BooleanField(default=True)
 
     class Meta(Entity.Meta):
@@ -45,19 +56,93 @@ class Product(Entity):
         return self.name
 
 
+class CostRate(Entity):
+    """What a unit of a product costs us from an instant on, for usage with these dimensions (none: for all)."""
+
+    product = models.ForeignKey(Product, models.PROTECT, related_name="cost_rates")
+    dimensions = models.JSONField(default=dict, blank=True, help_text='{"model": "large"}; empty: whatever it is')
+    since = models.DateTimeField()
+    unit_cost = models.DecimalField(**PRICE)
+    per = models.DecimalField(**PRICE, default=1, help_text="for how many units the cost is given")
+    currency = models.CharField(max_length=3)
+
+    class Meta(Entity.Meta):
+        ordering = ["product", "-since"]
+        constraints = [
+            models.UniqueConstraint("product", "dimensions", "since", name="one_cost_at_an_instant"),
+            models.CheckConstraint(condition=Q(unit_cost__gte=0, per__gt=0), name="a_cost_is_not_negative"),
+        ]
+        triggers = [*Entity.Meta.triggers, *append_only("a cost is superseded, never changed")]
+
+    def __str__(self) -> str:
+        return f"cost of {self.product} since {self.since:%Y-%m-%d}"
+
+
+class Feature(Entity):
+    """Something customers can do once they have a product that grants it."""
+
+    class Kind(models.TextChoices):
+        BOOLEAN = "boolean", "On or off"
+        LIMIT = "limit", "A limit"
+        METERED = "metered", "A metered allowance"
+        CONFIG = "config", "A value"
+
+    key = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.BOOLEAN)
+    description = models.TextField(blank=True)
+
+    class Meta(Entity.Meta):
+        ordering = ["name"]
+        triggers = [
+            *Entity.Meta.triggers,
+            guards.never_changes("what_is_granted_stays", "key", "kind", reason="what a feature is never changes"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FeatureGrant(Entity):
+    """A product grants a feature: `value` is the limit or setting, empty for one that is on."""
+
+    product = models.ForeignKey(Product, models.PROTECT, related_name="grants")
+    feature = models.ForeignKey(Feature, models.PROTECT, related_name="grants")
+    value = models.CharField(max_length=120, blank=True)
+
+    class Meta(Entity.Meta):
+        ordering = ["feature__name", "product__name"]
+        constraints = [models.UniqueConstraint(fields=["product", "feature"], name="a_product_grants_a_feature_once")]
+
+    def __str__(self) -> str:
+        return f"{self.feature} by {self.product}"
+
+
 class RateCard(Entity):
-    """The prices of one market in one currency; its versions follow each other in time."""
+    """The prices of one market in one currency; its versions follow each other in time.
+
+    With a `base` its versions hold only the rates that differ: every other price is the base's of that instant.
+    """
 
     key = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
     currency = models.CharField(max_length=3)
+    base = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="deltas")
+    region = models.CharField(max_length=60, blank=True, help_text="the market it is made for, in words: EU")
+    segment = models.CharField(max_length=60, blank=True)
+    channel = models.CharField(max_length=60, blank=True)
+    customer_type = models.CharField(max_length=60, blank=True)
+    notice_days = models.PositiveSmallIntegerField(
+        default=0, help_text="a rise reaches existing contracts no sooner than so many days after publication"
+    )
+    is_public = models.BooleanField(default=False, help_text="its prices in force are shown on the public price page")
 
     class Meta(Entity.Meta):
         ordering = ["name"]
         triggers = [
             *Entity.Meta.triggers,
             guards.never_changes(
-                "currency_stays", "key", "currency", reason="the currency of a rate card never changes"
+                "currency_stays", "key", "currency", "base_id", reason="the currency and base of a card never change"
             ),
         ]
 
@@ -74,6 +159,14 @@ class RateCardVersion(Entity, Lifecycle):
         PUBLISHED = "published"
         WITHDRAWN = "withdrawn"
 
+    class Reach(models.TextChoices):
+        """Which of the contracts that follow the card, and were signed before, get the new prices."""
+
+        NEW_ONLY = "new_only", "New contracts only"
+        AT_RENEWAL = "at_renewal", "Existing contracts at their renewal"
+        FROM_DATE = "from_date", "Existing contracts from a date"
+        WHERE_CHEAPER = "where_cheaper", "Existing contracts where it is cheaper for them"
+
     TRANSITIONS = {
         Status.DRAFT: {Status.IN_REVIEW, Status.WITHDRAWN},
         Status.IN_REVIEW: {Status.DRAFT, Status.PUBLISHED, Status.WITHDRAWN},
@@ -85,6 +178,16 @@ class RateCardVersion(Entity, Lifecycle):
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
     number = models.PositiveIntegerField(null=True, blank=True)
     effective_from = models.DateTimeField(null=True, blank=True)
+    planned_from = models.DateTimeField(null=True, blank=True, help_text="when it is to take effect; empty: at once")
+    reach = models.CharField(max_length=20, choices=Reach.choices, default=Reach.FROM_DATE)
+    existing_from = models.DateTimeField(
+        null=True, blank=True, help_text="from when on existing contracts get it; empty: when it takes effect"
+    )
+    base_factor = models.DecimalField(
+        max_digits=16, decimal_places=9, default=1, help_text="the base's prices are multiplied by this"
+    )
+    publish_when_approved = models.BooleanField(default=False)
+    warnings_accepted = models.TextField(blank=True, help_text="why it may be published in spite of its warnings")
     restores = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="restored_by")
     note = models.TextField(blank=True, help_text="what changes and why, for those who review it")
 
@@ -105,6 +208,7 @@ class RateCardVersion(Entity, Lifecycle):
                 condition=~Q(status="published") | Q(number__isnull=False, effective_from__isnull=False),
                 name="published_has_number_and_date",
             ),
+            models.CheckConstraint(condition=Q(base_factor__gt=0), name="the_base_is_multiplied_by_something"),
         ]
         triggers = [
             *Entity.Meta.triggers,
@@ -135,3 +239,25 @@ class Rate(Entity):
 
     def __str__(self) -> str:
         return f"{self.product} in {self.version}"
+
+
+class SelectionRule(Entity):
+    """Which card a customer gets: of the active rules in order, the first whose every condition holds.
+
+    `conditions` names attributes of the customer with the values that are right:
+    `{"region": ["eu"], "channel": ["reseller"]}`; none: everybody.
+    """
+
+    ATTRIBUTES = ("region", "country", "segment", "channel", "customer_type", "currency")
+
+    position = models.PositiveSmallIntegerField(unique=True, help_text="the lowest number is asked first")
+    name = models.CharField(max_length=120)
+    card = models.ForeignKey(RateCard, models.PROTECT, related_name="selection_rules")
+    conditions = models.JSONField(default=dict, blank=True)
+    is_active = models.BooleanField(default=True)
+
+    class Meta(Entity.Meta):
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return f"{self.position}. {self.name}"

@@ -54,6 +54,10 @@ class Customer(Entity):
     tax_percent = models.DecimalField(**PERCENT, default=0)
     currency = models.CharField(max_length=3, default="USD")
     time_zone = models.CharField(max_length=60, default="UTC")
+    region = models.CharField(max_length=60, blank=True)
+    segment = models.CharField(max_length=60, blank=True)
+    channel = models.CharField(max_length=60, blank=True, help_text="how they buy: direct, reseller, marketplace")
+    customer_type = models.CharField(max_length=60, blank=True)
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
 
     class Meta(Entity.Meta):
@@ -87,10 +91,22 @@ class Contract(Entity, Lifecycle):
     pinned_version = models.ForeignKey(
         RateCardVersion, models.PROTECT, null=True, blank=True, related_name="pinned_by", help_text="empty: follows"
     )
+    pinned_base = models.ForeignKey(
+        RateCardVersion,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="pinned_as_base_by",
+        help_text="the version of the base card that fills what the pinned one leaves out",
+    )
+    renews = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="renewed_by")
     currency = models.CharField(max_length=3)
     time_zone = models.CharField(max_length=60)
     start_at = models.DateTimeField()
     end_at = models.DateTimeField()
+    first_agreed_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the first of the contracts it renews was signed; empty: it renews none"
+    )
     grace_hours = models.PositiveIntegerField()
     payment_terms_days = models.PositiveSmallIntegerField()
     signed_at = models.DateTimeField()

@@ -74,6 +74,14 @@ class QuoteVersion(Entity, Lifecycle):
     number = models.PositiveSmallIntegerField(default=1)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
     rate_card_version = models.ForeignKey(RateCardVersion, models.PROTECT, related_name="quoted_by")
+    base_version = models.ForeignKey(
+        RateCardVersion,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="the version of the base card that fills what the rate card version leaves out",
+    )
     follows_card = models.BooleanField(default=False, help_text="the contract follows the card instead of pinning it")
     currency = models.CharField(max_length=3)
     start_on = models.DateField()
