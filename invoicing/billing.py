@@ -19,6 +19,7 @@ from invoicing.models import BillingOutcome, Invoice, InvoiceLine
 from invoicing.queries import already_billed
 from metering.queries import usage
 from pricing.drawdown import Instrument
+from pricing.measures import WHOLE, Split
 from pricing.money import ZERO
 from pricing.periods import Period
 from pricing.rating import rate, slots
@@ -37,7 +38,7 @@ class Gathered:
     instruments: list[Instrument]
     commits: dict[str, Commit]
     rated_through: datetime
-    usage: dict[tuple[str, str, Period], Any] = field(default_factory=dict)
+    usage: dict[tuple[str, str, Period, Split], Any] = field(default_factory=dict)
     drafts: dict[str, Invoice] = field(default_factory=dict)
 
     def parts(self, through: datetime) -> list[Parts]:
@@ -64,7 +65,7 @@ class Gathered:
         )
 
     def _measured(self, meter: str, period: Period) -> Any:
-        return self.usage.get((self.contract.customer.key, meter, period), ZERO)
+        return self.usage.get((self.contract.customer.key, meter, period, WHOLE), ZERO)
 
 
 def gather(contract_ids: Iterable[UUID], through: datetime) -> list[Gathered]:
@@ -161,7 +162,7 @@ def _gathered_or_failed(ids: Sequence[UUID], through: datetime) -> list[tuple[UU
 
 def _add_usage(gathered: list[Gathered]) -> None:
     wanted = {
-        (facts.contract.customer.key, meter, period)
+        (facts.contract.customer.key, meter, period, WHOLE)
         for facts in gathered
         for meter, period in slots([each.term for each in facts.terms], facts.rated_through)
     }

@@ -1,6 +1,5 @@
 """The API of usage: report it, ask what became of an event, ask how much was used."""
 
-from decimal import Decimal
 from typing import IO, Any
 
 import msgspec
@@ -28,6 +27,7 @@ from metering.schema import (
     UsageRefusalOut,
     UsageVerdictsOut,
 )
+from pricing.measures import WHOLE
 from pricing.periods import Period
 
 
@@ -175,9 +175,13 @@ class UsageView(APIView):
         if "meter" in asked and not meters:
             raise serializers.ValidationError({"meter": [f"There is no meter {asked['meter']!r}."]})
         period = Period(asked["from"], asked["to"])
-        used = queries.usage((asked["customer"], meter.key, period) for meter in meters)
+        used = queries.usage((asked["customer"], meter.key, period, WHOLE) for meter in meters)
         rows = [
-            {"meter": meter.key, "unit": meter.unit, "quantity": _plain(used[asked["customer"], meter.key, period])}
+            {
+                "meter": meter.key,
+                "unit": meter.unit,
+                "quantity": _plain(used[asked["customer"], meter.key, period, WHOLE]),
+            }
             for meter in meters
         ]
         return _json({"customer": asked["customer"], "usage": rows})
@@ -187,7 +191,7 @@ def _json(body: Any) -> HttpResponse:
     return HttpResponse(json_of(body), content_type="application/json")
 
 
-def _plain(quantity: Decimal) -> str:
+def _plain(quantity: Any) -> str:
     text = format(quantity, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -1,29 +1,31 @@
 """Questions about usage."""
 
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 
 from metering.models import Meter, QuarantinedEvent, UsageEvent
 from metering.screening import counts
-from metering.store import Request, event_store
+from metering.store import event_store
+from metering.totals import Request
+from pricing.measures import Measured, Split
 from pricing.periods import Period
 
 CustomersSource = Callable[[set[str]], set[str]]
 _customers_source: CustomersSource | None = None
 
 
-def usage(requests: Iterable[tuple[str, str, Period]]) -> dict[tuple[str, str, Period], Decimal]:
-    """How much each (customer key, meter key, period) comes to, exact; 0 where nothing was reported.
+def usage(requests: Iterable[tuple[str, str, Period, Split]]) -> dict[tuple[str, str, Period, Split], Measured]:
+    """How much each (customer key, meter key, period, split) comes to, exact.
 
-    The number of queries does not depend on the number of requests. Periods are half-open by event time.
-    Raises LookupError for a meter that does not exist.
+    A Decimal for WHOLE, 0 where nothing was reported; otherwise parts in a fixed order (see `metering.totals`), none
+    where nothing was. The number of queries does not depend on the number of requests. Periods are half-open by event
+    time. Raises LookupError for a meter that does not exist.
     """
     asked = list(requests)
-    meters = Meter.objects.in_bulk({meter for _, meter, _ in asked}, field_name="key")
-    missing = sorted({meter for _, meter, _ in asked} - meters.keys())
+    meters = Meter.objects.in_bulk({key for _, key, _, _ in asked}, field_name="key")
+    missing = sorted({key for _, key, _, _ in asked} - meters.keys())
     if missing:
         raise LookupError(f"there is no meter {missing[0]!r}")
-    return event_store().totals([Request(customer, meters[meter], period) for customer, meter, period in asked])
+    return dict(event_store().totals([Request(customer, meters[key], *how) for customer, key, *how in asked]))
 
 
 def known_customers(keys: set[str]) -> set[str]:

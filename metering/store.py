@@ -3,17 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from itertools import groupby
 from typing import NamedTuple, Protocol
 
-import msgspec
 from django.db import connection, transaction
 from django.db.utils import IntegrityError
 from psycopg.errors import UniqueViolation
 
-from metering.models import Meter
-from pricing.periods import Period
+from metering.totals import Key, Request, totals
+from pricing.measures import Measured
 
 
 class Identity(NamedTuple):
@@ -36,19 +33,6 @@ class Row:
     body_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One question: how much of a meter did a customer use in a period."""
-
-    customer_key: str
-    meter: Meter
-    period: Period
-
-    @property
-    def key(self) -> tuple[str, str, Period]:
-        return self.customer_key, self.meter.key, self.period
-
-
 class EventStore(Protocol):
     """Keeps events for ever, each identity once; answers totals from exactly what it keeps."""
 
@@ -61,8 +45,11 @@ class EventStore(Protocol):
     def hashes(self, identities: Iterable[Identity]) -> dict[Identity, bytes]:
         """The body hash of those identities that are stored."""
 
-    def totals(self, requests: Sequence[Request]) -> dict[tuple[str, str, Period], Decimal]:
-        """The answer to each request by its key, exact; 0 where nothing was reported."""
+    def totals(self, requests: Sequence[Request]) -> dict[Key, Measured]:
+        """The answer to each request by its key, exact and in the order that `metering.totals` documents.
+
+        A Decimal (0 where nothing was reported) when it is not to be told apart, parts otherwise.
+        """
 
 
 _COPY = """
@@ -75,42 +62,6 @@ _HASHES = """
     FROM unnest(%s::text[], %s::text[]) AS wanted (source, event_id)
     JOIN metering_usageevent AS event USING (source, event_id)
 """
-# A number, or text that is one. The guard and the cast stand in one CASE, which alone fixes their order.
-_VALUE = r"""
-    CASE jsonb_typeof(event.properties -> wanted.property)
-        WHEN 'number' THEN (event.properties -> wanted.property)::numeric
-        WHEN 'string' THEN CASE
-            WHEN event.properties ->> wanted.property ~ '^-?[0-9]{1,30}(\.[0-9]{1,64})?$'
-            THEN (event.properties ->> wanted.property)::numeric
-        END
-    END
-"""
-# Planned as one probe of `usage_by_customer` for each request.
-_TOTALS = """
-    SELECT wanted.number, coalesce(found.total, 0)
-    FROM json_to_recordset(%s) AS wanted (
-        number int, customer text, type text, start_at timestamptz, end_at timestamptz, property text, filters jsonb
-    )
-    LEFT JOIN LATERAL (
-        SELECT {total} AS total
-        FROM metering_usageevent AS event
-        WHERE event.customer_key = wanted.customer AND event.type = wanted.type
-            AND event.occurred_at >= wanted.start_at AND event.occurred_at < wanted.end_at
-            AND NOT EXISTS (
-                SELECT FROM jsonb_each(wanted.filters) AS filter (property, allowed)
-                WHERE (filter.allowed ? (event.properties ->> filter.property)) IS NOT TRUE
-            )
-            {rest}
-    ) AS found ON true
-"""
-_LATEST = f"AND ({_VALUE}) IS NOT NULL ORDER BY event.occurred_at DESC, event.id DESC LIMIT 1"
-_AGGREGATIONS = {
-    Meter.Aggregation.COUNT: ("count(*)::numeric", ""),
-    Meter.Aggregation.SUM: (f"sum({_VALUE})", ""),
-    Meter.Aggregation.MAX: (f"max({_VALUE})", ""),
-    Meter.Aggregation.UNIQUE: ("count(DISTINCT event.properties ->> wanted.property)::numeric", ""),
-    Meter.Aggregation.LATEST: (_VALUE, _LATEST),
-}
 
 
 class PostgresEventStore:
@@ -147,17 +98,9 @@ class PostgresEventStore:
             cursor.execute(_HASHES, [list(sources), list(event_ids)])
             return {Identity(source, event_id): bytes(digest) for source, event_id, digest in cursor.fetchall()}
 
-    def totals(self, requests: Sequence[Request]) -> dict[tuple[str, str, Period], Decimal]:
-        """At most one query for each aggregation in use, however many requests."""
-        answers: dict[tuple[str, str, Period], Decimal] = {}
-        by_aggregation = sorted(set(requests), key=lambda request: request.meter.aggregation)
-        for aggregation, group in groupby(by_aggregation, key=lambda request: request.meter.aggregation):
-            asked = list(group)
-            total, rest = _AGGREGATIONS[Meter.Aggregation(aggregation)]
-            with connection.cursor() as cursor:
-                cursor.execute(_TOTALS.format(total=total, rest=rest), [_as_json(asked)])
-                answers |= {asked[number].key: quantity for number, quantity in cursor.fetchall()}
-        return answers
+    def totals(self, requests: Sequence[Request]) -> dict[Key, Measured]:
+        """At most one query for each aggregation and shape in use, however many requests."""
+        return totals(requests)
 
     def _copied(self, rows: Sequence[Row]) -> bool:
         """Store them all, or none when one is there already."""
@@ -193,23 +136,6 @@ def _copy(rows: Sequence[Row]) -> None:
 def event_store() -> EventStore:
     """The store this installation keeps its usage in."""
     return _store
-
-
-def _as_json(requests: Sequence[Request]) -> str:
-    return msgspec.json.encode(
-        [
-            {
-                "number": number,
-                "customer": request.customer_key,
-                "type": request.meter.event_type,
-                "start_at": request.period.start,
-                "end_at": request.period.end,
-                "property": request.meter.property,
-                "filters": request.meter.filters,
-            }
-            for number, request in enumerate(requests)
-        ]
-    ).decode()
 
 
 _store = PostgresEventStore()

@@ -13,6 +13,7 @@ from metering import operations, queries
 from metering.models import Meter
 from metering.queries import usage
 from metering.screening import matches, number_of
+from pricing.measures import WHOLE
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event
 
@@ -27,7 +28,9 @@ def report(*bodies: dict[str, Any], **fields: Any) -> None:
 
 
 def of(meter: str, period: Period = TODAY, customer: str = "contoso") -> Decimal:
-    return usage([(customer, meter, period)])[customer, meter, period]
+    quantity = usage([(customer, meter, period, WHOLE)])[customer, meter, period, WHOLE]
+    assert isinstance(quantity, Decimal)
+    return quantity
 
 
 @pytest.mark.parametrize(
@@ -105,7 +108,7 @@ def test_customers_types_and_meters_are_kept_apart(tokens: Meter, meter: Define)
     report({"tokens": 1})
     report({"tokens": 10}, customer="fabrikam")
     report({"tokens": 100}, type="call")
-    asked = [(customer, name, TODAY) for customer in ("contoso", "fabrikam") for name in ("tokens", "calls")]
+    asked = [(customer, name, TODAY, WHOLE) for customer in ("contoso", "fabrikam") for name in ("tokens", "calls")]
     assert usage(asked) == dict(zip(asked, [1, 1, 10, 0], strict=True))
 
 
@@ -116,7 +119,7 @@ def test_the_number_of_queries_does_not_depend_on_the_requests(meter: Define) ->
 
     def queries_for(customers: int, days: int) -> int:
         asked = [
-            (f"customer-{customer}", aggregation.value, Period(NOON - DAY * (day + 1), NOON - DAY * day))
+            (f"customer-{customer}", aggregation.value, Period(NOON - DAY * (day + 1), NOON - DAY * day), WHOLE)
             for customer in range(customers)
             for day in range(days)
             for aggregation in Meter.Aggregation
@@ -130,13 +133,13 @@ def test_the_number_of_queries_does_not_depend_on_the_requests(meter: Define) ->
 
 def test_asking_twice_or_for_nothing(tokens: Meter) -> None:
     report({"tokens": 5})
-    assert usage([("contoso", "tokens", TODAY)] * 2) == {("contoso", "tokens", TODAY): 5}
+    assert usage([("contoso", "tokens", TODAY, WHOLE)] * 2) == {("contoso", "tokens", TODAY, WHOLE): 5}
     assert usage([]) == {}
 
 
 def test_an_unknown_meter_is_an_error(tokens: Meter) -> None:
     with pytest.raises(LookupError, match="there is no meter 'tokns'"):
-        usage([("contoso", "tokens", TODAY), ("contoso", "tokns", TODAY)])
+        usage([("contoso", "tokens", TODAY, WHOLE), ("contoso", "tokns", TODAY, WHOLE)])
 
 
 def test_sql_and_python_agree_on_what_counts(meter: Define, by_eric: Act) -> None:
