@@ -10,6 +10,7 @@ from typing import Literal
 
 from pricing.adjustments import Adjustment, Minimum, Waterfall, WaterfallStep, adjust, prorated, remaining
 from pricing.charges import Charge, Flat
+from pricing.measures import Part
 from pricing.money import ONE, ZERO, Money, exactly, exponent, round_amount, share_of
 from pricing.periods import Period, cycles, days_long, utc, zone_named
 from pricing.steps import amount
@@ -129,7 +130,8 @@ class Term:
 class RatedLine:
     """What one term comes to in one period, and why: the steps of the waterfall add up to `amount`.
 
-    `due_at` is when its cycle fell due: the parts of a cycle cut by a price change fall due together.
+    `due_at` is when its cycle fell due: the parts of a cycle cut by a price change fall due together. `unpriced` is
+    what no cell of the price covers: it is neither in the quantity nor in the amount.
     """
 
     key: str
@@ -141,6 +143,7 @@ class RatedLine:
     exact: Decimal
     waterfall: tuple[WaterfallStep, ...]
     source: str
+    unpriced: tuple[Part, ...] = ()
 
 
 def rate(terms: Iterable[Term], usage: Usage, through: datetime) -> list[RatedLine]:
