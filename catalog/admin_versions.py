@@ -3,26 +3,23 @@
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from catalog import operations, queries
-from catalog.forms import PublishForm, RateForm
-from catalog.models import Rate, RateCardVersion
+from catalog import operations, prices, queries
+from catalog.admin_rates import EDIT, RatePages
+from catalog.forms import PublishForm
+from catalog.models import RateCardVersion
 from governance import approvals, clock
-from governance.acts import Act, Refused
-from governance.admin_base import GovernedAdmin, operation
+from governance.acts import Act
+from governance.admin_base import operation
 from governance.doors import may
 
 Status = RateCardVersion.Status
 STATUS_COLOURS = {"draft": "info", "in_review": "warning", "published": "success", "withdrawn": "danger"}
 PUBLISH = "catalog.publish_ratecardversion"
-EDIT = "catalog.change_rate"
 
 
 def _was_in_force(version: RateCardVersion) -> bool:
@@ -40,7 +37,7 @@ def _can_be_withdrawn(version: RateCardVersion) -> bool:
 
 
 @admin.register(RateCardVersion)
-class RateCardVersionAdmin(GovernedAdmin):
+class RateCardVersionAdmin(RatePages):
     """One version: its prices, what differs from those in force, and who must agree."""
 
     list_display = ["__str__", "card", "shown_status", "effective_from", "note"]
@@ -70,7 +67,7 @@ class RateCardVersionAdmin(GovernedAdmin):
     )
     def submit(self, version: RateCardVersion, act: Act) -> str:
         operations.submit_version(version, act=act)
-        waiting = approvals.outstanding(version, queries.publication_facts(version))
+        waiting = approvals.outstanding(version, prices.publication_facts(version, at=clock.now()))
         who = ", ".join(need.policy.role for need in waiting)
         return f"Sent for review; {who} must agree." if who else "Sent for review; nobody else needs to agree."
 
@@ -134,56 +131,10 @@ class RateCardVersionAdmin(GovernedAdmin):
         is_live = version.status in (Status.DRAFT, Status.IN_REVIEW)
         extra = {
             "version": version,
-            "price_list": queries.price_list(version),
+            "price_list": prices.price_list(version, at=clock.now()),
             "before": before,
-            "difference": queries.difference(before, version) if before != version else [],
-            "needs": approvals.needs(version, queries.publication_facts(version)) if is_live else [],
+            "difference": prices.difference(before, version, at=clock.now()) if before != version else [],
+            "needs": approvals.needs(version, prices.publication_facts(version, at=clock.now())) if is_live else [],
             "may_edit": version.status == Status.DRAFT and may(request.user, EDIT, version),
         }
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.rate_view)
-        return [
-            path("<uuid:object_id>/rates/add/", view, name="catalog_rate_add"),
-            path("<uuid:object_id>/rates/<slug:product>/", view, name="catalog_rate_edit"),
-            *super().get_urls(),
-        ]
-
-    def rate_view(self, request: HttpRequest, object_id: Any, product: str | None = None) -> HttpResponse:
-        """Price a product in a draft, price it anew, or take it off."""
-        draft = self.thing_or_404(request, str(object_id))
-        if not may(request.user, EDIT, draft):
-            raise PermissionDenied
-        rates = draft.rates.select_related("product", "version__card")
-        rate = get_object_or_404(rates, product__key=product) if product else None
-        form = RateForm(request.POST or None, draft=draft, rate=rate)
-        if form.is_valid():
-            try:
-                messages.success(request, self._save_rate(request, draft, rate, form))
-                return redirect(super().page_after(draft))
-            except Refused as refusal:
-                form.add_error(None, str(refusal))
-        title = f"{rate.product} in {draft.card}" if rate else f"Add a rate to {draft.card}"
-        context = {"title": title, "form": form, "draft": draft, "rate": rate, "opts": self.opts}
-        if rate:
-            context["sentence"] = queries.sentence_of(rate, draft.card.currency)
-        return render(request, "catalog/rate.html", {**self.admin_site.each_context(request), **context})
-
-    def _save_rate(self, request: HttpRequest, draft: RateCardVersion, rate: Rate | None, form: RateForm) -> str:
-        typed = form.cleaned_data
-        act = self.act(request, typed["because"])
-        if rate and "_remove" in request.POST:
-            if not may(request.user, "catalog.delete_rate", draft):
-                raise PermissionDenied
-            operations.remove_rate(draft, rate.product, act=act)
-            return f"{rate.product} is off this draft."
-        saved = operations.set_rate(
-            draft,
-            typed["product"],
-            typed["charge"],
-            cycle_months=typed["cycle_months"],
-            in_advance=typed["in_advance"],
-            act=act,
-        )
-        return f"{saved.product}: {queries.sentence_of(saved, draft.card.currency)}."
