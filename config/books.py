@@ -96,6 +96,14 @@ INVARIANTS = [
         GROUP BY i.id HAVING sum(n.amount) > i.total
         """,
     ),
+    Invariant(
+        "Usage without a price is of a line of its contract, within its time.",
+        """
+        SELECT u.id::text FROM invoicing_unpricedusage u
+        LEFT JOIN contracts_contractline l ON l.id::text = u.term AND l.contract_id = u.contract_id
+        WHERE l.id IS NULL OR u.period_start < l.start_at OR u.period_end <= u.period_start
+        """,
+    ),
     # ---- commits
     Invariant(
         "A commit's balance is the sum of its entries, and never below zero on the way.",

@@ -55,6 +55,8 @@ def _figures(user: Any, at: Any, currency: str, months: list[MonthOfRevenue]) ->
         )
     if may(user, "metering.view_quarantinedevent"):
         cards.append(_count("Quarantined events", attention.quarantined(), "metering_quarantinedevent"))
+    if may(user, "invoicing.view_unpricedusage") and (unpriced := attention.unpriced_usage(user)):
+        cards.append(_count("Unpriced usage", unpriced, "invoicing_unpricedusage"))
     if may(user, "integrations.view_delivery"):
         failed = Delivery.objects.filter(status=Delivery.Status.FAILED).aggregate(n=Count("pk"))["n"]
         cards.append(_count("Failed deliveries", failed, "integrations_delivery", "?status__exact=failed"))

@@ -40,6 +40,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Credit notes", "undo", "invoicing.creditnote"),
             ("Payments", "payments", "invoicing.payment"),
             ("Billing runs", "event_repeat", "invoicing.billingrun"),
+            ("Unpriced usage", "money_off", "invoicing.unpricedusage"),
         ],
     ),
     ("Book", [("Journal", "menu_book", "ledger.journalentry")]),

@@ -1,4 +1,4 @@
-"""What wants somebody's attention today: approvals, offers, commits at risk, quarantined events, open invoices."""
+"""What wants somebody's attention: approvals, offers, commits at risk, usage not counted or priced, open invoices."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from contracts.models import Commit
 from governance.approvals import may_decide
 from governance.doors import may, visible
 from governance.models import ApprovalRequest
-from invoicing.models import BillingOutcome, Invoice
+from invoicing.models import BillingOutcome, Invoice, UnpricedUsage
 from invoicing.queries import amount_open, carried_on
 from metering.models import QuarantinedEvent
 from quoting.models import QuoteVersion
@@ -93,6 +93,11 @@ def open_invoices(user: Any, currency: str, at: datetime) -> dict[str, Any]:
 def quarantined() -> int:
     """Events that could not be counted and that nobody has replayed or dismissed yet."""
     return QuarantinedEvent.objects.filter(resolved_at=None).count()
+
+
+def unpriced_usage(user: Any) -> int:
+    """Usage of this person's customers that no price covers, and that nobody dismissed."""
+    return visible(UnpricedUsage.objects.filter(resolved_at=None), user).count()
 
 
 def failed_billing() -> int:

@@ -19,6 +19,7 @@ from governance.acts import Act
 from governance.admin_base import GovernedAdmin, money, operation, pill
 from invoicing import operations
 from invoicing.admin_runs import BillingRunAdmin as BillingRunAdmin
+from invoicing.admin_unpriced import UnpricedUsageAdmin as UnpricedUsageAdmin
 from invoicing.documents import UNISSUED, document_of, drawn
 from invoicing.forms import AmountForm, PaymentForm, noon
 from invoicing.links import link_to

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -13,16 +14,17 @@ from contracts.models import Commit, Contract
 from contracts.queries import instruments_of, terms_of
 from contracts.terms import ContractTerm
 from governance.acts import Act
-from governance.change import change
 from invoicing.calculation import Line, Parts, horizon, invoice_parts, still_owed
-from invoicing.models import BillingOutcome, Invoice, InvoiceLine
+from invoicing.drafts import discarded, drafted, last_due, says
+from invoicing.models import BillingOutcome, Invoice, UnpricedUsage
 from invoicing.queries import already_billed
+from invoicing.unpriced import unpriced_changes, write_unpriced
 from metering.queries import usage
 from pricing.drawdown import Instrument
 from pricing.measures import WHOLE, Split
 from pricing.money import ZERO
 from pricing.periods import Period
-from pricing.rating import rate, slots
+from pricing.rating import RatedLine, rate, slots
 
 log = logging.getLogger(__name__)
 Result = BillingOutcome.Result
@@ -40,20 +42,28 @@ class Gathered:
     rated_through: datetime
     usage: dict[tuple[str, str, Period, Split], Any] = field(default_factory=dict)
     drafts: dict[str, Invoice] = field(default_factory=dict)
+    unpriced: list[UnpricedUsage] = field(default_factory=list)
+
+    @cached_property
+    def rated(self) -> list[RatedLine]:
+        """What the terms come to, as far as is due or was billed."""
+        return self._rated(self.rated_through)
 
     def parts(self, through: datetime) -> list[Parts]:
         """The invoices this contract should have as drafts now."""
-        return self._parts(self.rated_through, through, timedelta(hours=self.contract.grace_hours))
+        return self._parts(self.rated, through, timedelta(hours=self.contract.grace_hours))
 
     def parts_for(self, draft: Invoice) -> Parts | None:
         """What this draft should say now: what fell due when its lines did, and what came in for that since."""
         until = last_due(draft)
-        again = self._parts(horizon(self.billed, until), until, timedelta(0))
+        again = self._parts(self._rated(horizon(self.billed, until)), until, timedelta(0))
         found = next((parts for parts in again if parts.kind == draft.kind), None)
         return found and replace(found, closes_at=draft.closes_at or found.closes_at)
 
-    def _parts(self, rated_through: datetime, through: datetime, grace: timedelta) -> list[Parts]:
-        rated = rate([each.term for each in self.terms], self._measured, rated_through)
+    def _rated(self, through: datetime) -> list[RatedLine]:
+        return rate([each.term for each in self.terms], self._measured, through)
+
+    def _parts(self, rated: list[RatedLine], through: datetime, grace: timedelta) -> list[Parts]:
         return invoice_parts(
             still_owed(self.terms, rated, self.billed),
             self.instruments,
@@ -94,6 +104,7 @@ def gather(contract_ids: Iterable[UUID], through: datetime) -> list[Gathered]:
     ]
     _add_usage(gathered)
     _add_drafts(gathered)
+    _add_unpriced(gathered)
     return gathered
 
 
@@ -114,39 +125,6 @@ def bill_contracts(contract_ids: Sequence[UUID], *, through: datetime, act: Act)
             except Exception as error:  # one contract's failure must not stop the others
                 outcomes.append(failed(pk, error))
     return outcomes
-
-
-def write_lines(invoice: Invoice, parts: Parts) -> None:
-    """Make the draft say exactly this, inside the caller's change."""
-    is_new = invoice._state.adding
-    invoice.subtotal, invoice.tax, invoice.drawn, invoice.total = parts.subtotal, parts.tax, parts.drawn, parts.total
-    invoice.period_start, invoice.period_end = parts.period.start, parts.period.end
-    invoice.closes_at = parts.closes_at
-    invoice.save()
-    if not is_new:
-        InvoiceLine.objects.filter(invoice=invoice).delete()
-    InvoiceLine.objects.bulk_create(
-        InvoiceLine(invoice=invoice, **_fields(position, line)) for position, line in enumerate(parts.lines, 1)
-    )
-
-
-def says(invoice: Invoice, parts: Parts) -> bool:
-    """Whether the draft says exactly this already."""
-    header = (invoice.subtotal, invoice.tax, invoice.drawn, invoice.total, invoice.closes_at)
-    if header != (parts.subtotal, parts.tax, parts.drawn, parts.total, parts.closes_at):
-        return False
-    lines = list(invoice.lines.all())
-    wanted = [_fields(position, line) for position, line in enumerate(parts.lines, 1)]
-    return len(lines) == len(wanted) and all(
-        getattr(line, name) == value
-        for line, fields in zip(lines, wanted, strict=True)
-        for name, value in fields.items()
-    )
-
-
-def last_due(draft: Invoice) -> datetime:
-    """When the last of a draft's lines fell due."""
-    return max(line.due_at for line in draft.lines.all() if line.kind != InvoiceLine.Kind.DRAWDOWN)
 
 
 def _gathered_or_failed(ids: Sequence[UUID], through: datetime) -> list[tuple[UUID, Gathered | Exception]]:
@@ -180,6 +158,12 @@ def _add_drafts(gathered: list[Gathered]) -> None:
         facts.drafts[draft.kind] = draft
 
 
+def _add_unpriced(gathered: list[Gathered]) -> None:
+    by_contract = {facts.contract.pk: facts for facts in gathered}
+    for row in UnpricedUsage.objects.filter(contract__in=by_contract).order_by("first_seen_at", "pk"):
+        by_contract[row.contract_id].unpriced.append(row)
+
+
 def _record(facts: Gathered, wanted: list[Parts], act: Act) -> list[BillingOutcome]:
     unwanted = dict(facts.drafts)
     changed = [
@@ -187,57 +171,15 @@ def _record(facts: Gathered, wanted: list[Parts], act: Act) -> list[BillingOutco
         for parts in wanted
         if (draft := unwanted.pop(parts.kind, None)) is None or not says(draft, parts)
     ]
-    if not changed and not unwanted:
+    found = unpriced_changes(
+        facts.contract, facts.terms, facts.rated, facts.unpriced, through=facts.rated_through, at=act.at
+    )
+    if not changed and not unwanted and not found:
         return []
     with transaction.atomic():
-        outcomes = [outcome(_drafted(facts.contract, *each, act), Result.DRAFTED) for each in changed]
-        return outcomes + [outcome(_discarded(draft, act), Result.DISCARDED) for draft in unwanted.values()]
-
-
-def _discarded(draft: Invoice, act: Act) -> Invoice:
-    with change("invoice.discarded", draft, act.saying("Nothing is owed any more.")):
-        draft.become(Invoice.Status.DISCARDED)
-        draft.save()
-    return draft
-
-
-def _drafted(contract: Contract, draft: Invoice | None, parts: Parts, act: Act) -> Invoice:
-    name = "invoice.drafted" if draft is None else "invoice.redrafted"
-    invoice = draft or Invoice(
-        contract=contract,
-        customer=contract.customer,
-        legal_entity=contract.legal_entity,
-        kind=parts.kind,
-        currency=contract.currency,
-        time_zone=contract.time_zone,
-    )
-    with change(name, invoice, act):
-        write_lines(invoice, parts)
-    return invoice
-
-
-def _fields(position: int, line: Line) -> dict[str, Any]:
-    return {
-        "position": position,
-        "kind": line.kind,
-        "term": line.term,
-        "commit_id": line.commit_id,
-        "product_key": line.product_key,
-        "description": line.description,
-        "unit": line.unit,
-        "period_start": line.period.start,
-        "period_end": line.period.end,
-        "due_at": line.due_at,
-        "quantity": line.quantity,
-        "amount": line.amount,
-        "exact": line.exact,
-        "tax_percent": line.tax_percent,
-        "tax": line.tax,
-        "in_advance": line.in_advance,
-        "waterfall": list(line.waterfall),
-        "price_source": line.price_source[:200],
-        "revenue_account": line.revenue_account,
-    }
+        write_unpriced(found, act)
+        outcomes = [outcome(drafted(facts.contract, *each, act), Result.DRAFTED) for each in changed]
+        return outcomes + [outcome(discarded(draft, act), Result.DISCARDED) for draft in unwanted.values()]
 
 
 def outcome(invoice: Invoice, result: str, reason: str = "") -> BillingOutcome:

@@ -21,7 +21,7 @@ Slot = tuple[str, Period]
 Waterfall = tuple[dict[str, str], ...]
 
 # Quantities are kept with nine decimals; what lies below would come back as dust in every difference.
-_FINEST = Decimal(1).scaleb(-9)
+FINEST = Decimal(1).scaleb(-9)
 
 
 class Agreed(Protocol):
@@ -149,7 +149,7 @@ def _line(rating: RatedLine, agreed: Agreed) -> Line:
         unit=agreed.unit,
         period=rating.period,
         due_at=rating.due_at,
-        quantity=rating.quantity.quantize(_FINEST),
+        quantity=rating.quantity.quantize(FINEST),
         amount=rating.amount.amount,
         exact=plain(rating.exact),
         waterfall=tuple(step.as_json() for step in rating.waterfall),

@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import MD5, Cast
 
 from contracts.models import AMOUNT, PERCENT, QUANTITY, Commit, Contract, Customer, LegalEntity
 from governance.entities import Entity, Lifecycle, append_only
@@ -188,6 +189,66 @@ class CreditNote(Entity):
 
     def __str__(self) -> str:
         return self.number
+
+
+class UnpricedUsage(Entity):
+    """Usage of one contract line and period that no price covers: it is kept here, and never billed at nothing.
+
+    Billing writes it, keeps its quantity up to date while it is open, and resolves it once a price covers it.
+    """
+
+    customer_path = "contract__customer"
+
+    class Reason(models.TextChoices):
+        NO_RATE = "no_rate", "No cell of the price covers these values"
+
+    class Resolution(models.TextChoices):
+        PRICED = "priced", "Priced"
+        REGROUPED = "regrouped", "Measured in other periods now"
+        DISMISSED = "dismissed", "Dismissed"
+
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="unpriced_usage")
+    term = models.CharField(max_length=80, help_text="key of the contract line")
+    product_key = models.CharField(max_length=60)
+    product_name = models.CharField(max_length=300)
+    meter = models.CharField(max_length=60, help_text="key of the meter")
+    unit = models.CharField(max_length=40, blank=True)
+    period_start = models.DateTimeField()
+    period_end = models.DateTimeField()
+    due_at = models.DateTimeField(help_text="when its cycle falls due")
+    values = models.JSONField(help_text="what the price is looked up by: the values of event properties, by name")
+    quantity = models.DecimalField(**QUANTITY)
+    reason = models.CharField(max_length=20, choices=Reason.choices)
+    first_seen_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolution = models.CharField(max_length=20, choices=Resolution.choices, blank=True)
+
+    class Meta(Entity.Meta):
+        ordering = ["first_seen_at", "id"]
+        verbose_name = verbose_name_plural = "unpriced usage"
+        indexes = [models.Index("contract", name="unpriced_open", condition=Q(resolved_at=None))]
+        constraints = [
+            # By digest: a property's value may be longer than an index entry.
+            models.UniqueConstraint(
+                "term", "period_start", "period_end", MD5(Cast("values", models.TextField())),
+                name="unpriced_usage_is_kept_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(resolved_at=None, resolution="")
+                | Q(resolved_at__isnull=False, resolution__in=["priced", "regrouped", "dismissed"]),
+                name="resolved_usage_says_how",
+            ),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="unpriced_usage_is_some"),
+        ]  # fmt: skip
+        triggers = [
+            *Entity.Meta.triggers,
+            *append_only(
+                "what was found unpriced stays", may_change=("quantity", "due_at", "resolved_at", "resolution")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_name}: {', '.join(f'{name} {value}' for name, value in self.values.items())}"
 
 
 class BillingRun(models.Model):

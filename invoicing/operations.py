@@ -13,8 +13,9 @@ from contracts.models import Commit, Contract
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from governance.models import Change
-from invoicing.billing import Gathered, bill_contracts, failed, gather, last_due, outcome, says, write_lines
-from invoicing.models import BillingOutcome, BillingRun, Invoice, InvoiceLine, InvoiceSeries
+from invoicing.billing import Gathered, bill_contracts, failed, gather, outcome
+from invoicing.drafts import last_due, says, write_lines
+from invoicing.models import BillingOutcome, BillingRun, Invoice, InvoiceLine, InvoiceSeries, UnpricedUsage
 from invoicing.presentation import parties
 from invoicing.queries import DRAW_SOURCE, RETURN_SOURCE, draws_of
 from invoicing.settlement import (
@@ -25,12 +26,13 @@ from invoicing.settlement import (
     request_credit_note,
     settle_if_paid,
 )
+from invoicing.unpriced import dismiss_unpriced
 from pricing.money import shown
 from pricing.periods import zone_named
 
 __all__ = [
-    "bill_contracts", "bill_due", "credit_facts", "finalize_invoice", "issue_credit_note", "record_payment",
-    "request_credit_note", "void_invoice",
+    "bill_again", "bill_contracts", "bill_due", "credit_facts", "dismiss_unpriced", "finalize_invoice",
+    "issue_credit_note", "record_payment", "request_credit_note", "void_invoice",
 ]  # fmt: skip
 
 Result = BillingOutcome.Result
@@ -60,6 +62,19 @@ def bill_due(*, through: datetime, act: Act, chunk: int = 200) -> BillingRun:
     run.finished_at = act.at + timedelta(seconds=monotonic() - began)
     run.save(update_fields=["finished_at"])
     return run
+
+
+def bill_again(usage: UnpricedUsage, *, act: Act) -> UnpricedUsage:
+    """Bill the contract of what had no price, for what is due by now. Gives the row as it is then.
+
+    `Refused` if the contract cannot be billed.
+    """
+    with transaction.atomic():
+        outcomes = bill_contracts([usage.contract_id], through=act.at, act=act)
+        if failures := [each.reason for each in outcomes if each.result == Result.FAILED]:
+            raise Refused(failures[0])
+    usage.refresh_from_db()
+    return usage
 
 
 def finalize_invoice(invoice: Invoice, *, act: Act) -> Invoice:

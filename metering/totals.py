@@ -131,8 +131,8 @@ def totals(requests: Sequence[Request]) -> dict[Key, Measured]:
 
     Events of one part have the same values of `by` (as PostgreSQL's `->>` writes them, None where there is none) and
     lie in the same calendar window. A part's `start` is its window's, which may lie before the period. Parts come by
-    start, then by values (None first, text by code point); events by time, source and id. With `each` a window
-    changes nothing. An event that lacks what the meter adds up is in no part; no events: no parts.
+    start, then by values (None first, text by code point); events by time, source and id. An event that lacks what the
+    meter adds up is in no part; no events: no parts.
     """
     answers: dict[Key, Measured] = {}
     by_shape = sorted(set(requests), key=lambda request: request.shape)
@@ -174,7 +174,7 @@ def _start(start: datetime | None, split: Split) -> datetime | None:
     """In UTC. Where a clock put back repeats a midnight, the day began at the first, and PostgreSQL says the second."""
     if start is None:
         return None
-    if split.window in ("day", "month") and not split.each:
+    if split.window in ("day", "month"):
         return midnight(start.astimezone(zone_named(split.zone)).date(), split.zone)
     return start.astimezone(UTC)
 

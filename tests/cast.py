@@ -3,7 +3,7 @@
 Every builder finds what it needs or makes it, through the operations that people use. Time is `NOW` unless said.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,8 +17,10 @@ from contracts import operations as contracts
 from contracts.models import Contract, Customer, LegalEntity
 from governance import approvals, roles
 from governance.acts import Act
+from governance.change import change
 from governance.models import ApprovalPolicy, ApprovalRequest, SystemKey
 from governance.policies import install_policies
+from invoicing.models import UnpricedUsage
 from metering.models import Meter
 from metering.operations import define_meter
 from pricing.charges import Charge, Flat, Graduated, PerUnit, Tier
@@ -221,6 +223,29 @@ def sent(version: QuoteVersion | None = None, **fields: Any) -> QuoteVersion:
     version = quoting.submit(version or quote_for_contoso(**fields), act=act("ben", "Ready"))
     approve_all(version)
     return quoting.send(version, act=act("ben", "Off it goes"))
+
+
+def unpriced_usage(contract: Contract, **fields: Any) -> UnpricedUsage:
+    """A thousand of January's input tokens, of a model that has no price."""
+    line = contract.lines.get(product__key="input-tokens")
+    given = {
+        "term": str(line.pk),
+        "product_key": "input-tokens",
+        "product_name": "Input tokens",
+        "meter": "input-tokens",
+        "unit": "token",
+        "period_start": line.start_at,
+        "period_end": line.start_at + timedelta(days=31),
+        "due_at": line.start_at + timedelta(days=31),
+        "values": {"model": "tiny"},
+        "quantity": Decimal(1000),
+        "reason": UnpricedUsage.Reason.NO_RATE,
+        "first_seen_at": line.start_at + timedelta(days=32),
+    }
+    found = UnpricedUsage(contract=contract, **(given | fields))
+    with change("unpriced_usage.found", found, act(because="Billing day", at=found.first_seen_at)):
+        found.save()
+    return found
 
 
 def signed_contract(**fields: Any) -> Contract:

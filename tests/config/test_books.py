@@ -64,6 +64,11 @@ BREAKS = {
         "DELETE FROM invoicing_payment",
     ],
     "Credit notes never exceed their invoice.": ["UPDATE invoicing_creditnote SET amount = amount + 1000"],
+    "Usage without a price is of a line of its contract, within its time.": [
+        "UPDATE invoicing_unpricedusage SET term = 'another'",
+        "UPDATE invoicing_unpricedusage u SET contract_id = c.id FROM contracts_contract c WHERE c.id <> u.contract_id",
+        "UPDATE invoicing_unpricedusage SET period_start = period_start - interval '1 year'",
+    ],
     "A commit's balance is the sum of its entries, and never below zero on the way.": [
         "UPDATE contracts_commit SET balance = balance + 1",
         "DELETE FROM contracts_commitentry WHERE kind = 'draw'",
@@ -185,6 +190,7 @@ def _live() -> None:
     invoicing.issue_credit_note(first, amount=Decimal("1.00"), act=act("Apology", MAR))
     invoicing.void_invoice(second, act=act("Wrong address", MAR))
     invoicing.bill_due(through=MAR, act=act("Again", MAR))
+    cast.unpriced_usage(contract)
     outbox.drain(at=MAR)
     for number in ("1", "2"):
         ExternalId.objects.create(system="stripe", subject_type="x", subject_id=number, external_id=f"cus_{number}")

@@ -24,7 +24,7 @@ def test_a_rep_is_offered_what_is_a_reps(client: Client, ben: User) -> None:
     client.force_login(ben)
     assert list(sidebar(client)) == [
         "Home", "Quotes", "Customers", "Contracts", "Products", "Rate cards", "Invoices", "Credit notes", "Payments",
-        "Approvals",
+        "Unpriced usage", "Approvals",
     ]  # fmt: skip
 
 

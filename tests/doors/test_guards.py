@@ -61,6 +61,7 @@ GUARDS = [
     *rewriting("ledger_posting", "debit = 1, credit = 0"),
     *rewriting("invoicing_payment", "amount = 1"),
     *rewriting("invoicing_creditnote", "amount = 1"),
+    *rewriting("invoicing_unpricedusage", "reason = 'none'", "what was found unpriced stays"),
     *rewriting("metering_usageevent", "customer_key = 'eve'"),
     *rewriting("governance_change", "because = 'another story'"),
     Guard("the trail names nobody else later", "UPDATE governance_change SET by_name = 'Eve'", "never changes"),

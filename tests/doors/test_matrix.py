@@ -88,6 +88,7 @@ def sample(label: str, of: Chain) -> models.Model:
         "invoicing.invoice": of.invoice,
         "invoicing.payment": of.payment,
         "invoicing.creditnote": of.note,
+        "invoicing.unpricedusage": of.contract.unpriced_usage.first(),
         "ledger.journalentry": JournalEntry.objects.filter(customer=of.customer).first(),
         "governance.approvalrequest": ApprovalRequest.objects.filter(subject_type="quoting.quoteversion").first(),
         "catalog.ratecardversion": RateCardVersion.objects.filter(status="draft").first(),
@@ -289,7 +290,8 @@ def test_no_page_of_bens_tells_of_a_customer_he_does_not_serve(world: World) -> 
 
 def test_bens_lists_count_only_what_he_sees(world: World) -> None:
     client = signed_in("ben")
-    for label in ("contracts.customer", "contracts.contract", "contracts.commit", "invoicing.payment", "quoting.quote"):
+    labels = ("contracts.customer", "contracts.contract", "contracts.commit", "invoicing.payment", "quoting.quote")
+    for label in (*labels, "invoicing.unpricedusage"):
         model = apps.get_model(label)
         path = model.customer_path
         served = model.objects.filter(**({path: world.contoso.customer.pk})).count()

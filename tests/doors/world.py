@@ -56,6 +56,8 @@ def build() -> World:
     for buyer in (*buyers, None):
         use(buyer.key if buyer else "nobody")
     invoicing.bill_due(through=BILLING_DAY, act=act("Billing day"))
+    for contract in signed:
+        cast.unpriced_usage(contract)
     chains = [chain(contract) for contract in signed]
     outbox.relay(at=BILLING_DAY)
     inbox.receive(sender="stripe", message_id="evt_1", type="invoice.paid", body={"id": "evt_1"}, at=BILLING_DAY)

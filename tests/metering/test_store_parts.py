@@ -109,7 +109,7 @@ def test_by_property_within_windows_and_event_by_event(meter: Define) -> None:
         Part(Decimal(8), (None,), NOON),
         Part(Decimal(4), ("a",), NOON),
     )
-    each = of("m", Split(by=("r",), window="hour", each=True))
+    each = of("m", Split(by=("r",), each=True))
     assert isinstance(each, tuple)
     assert [(part.quantity, part.values, part.start) for part in each] == [
         (1, ("b",), early),
