@@ -1,0 +1,274 @@
+"""The file as values: everything a price needs, what may stand in it, and how it is read.
+
+`read` takes YAML or JSON and answers a `Document`, or raises `Unreadable` with every problem found. What is left out
+of an entry is its default: an entry is complete, so the same file always means the same. A section that is left out is
+left alone.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from pricing.schema import charge_schema
+
+from catalog.editions import Offer
+from catalog.models import Feature, Product, RateCardVersion, SelectionRule
+from catalog.portable.nodes import Fields, Node, Unreadable, Word, find, from_json, from_yaml, plain
+from catalog.portable.shapes import (
+    INVALID,
+    KEY,
+    REFERENCE,
+    Choice,
+    Flag,
+    Instant,
+    ListOf,
+    MappingOf,
+    Number,
+    Reading,
+    Record,
+    Text,
+    Whole,
+)
+from metering.models import Meter
+from pricing.charges import ChargeError, load
+from pricing.money import ONE, exponent
+
+FORMAT = 1
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_LONG = 10_000
+
+
+@dataclass(frozen=True)
+class MeterEntry:
+    name: str
+    event_type: str
+    aggregation: str
+    property: str = ""
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unit: str = "unit"
+
+
+@dataclass(frozen=True)
+class FeatureEntry:
+    name: str
+    kind: str = Feature.Kind.BOOLEAN.value
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class CostEntry:
+    since: datetime
+    unit_cost: Decimal
+    currency: str
+    per: Decimal = ONE
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProductEntry:
+    """`grants` are the features with their values; costs are only ever added."""
+
+    name: str
+    kind: str
+    meter: str = ""
+    unit: str = "unit"
+    internal_unit: str = ""
+    description: str = ""
+    revenue_account: str = "4000"
+    recognition: str = Product.Recognition.AS_DELIVERED.value
+    tax_code: str = ""
+    is_active: bool = True
+    grants: Mapping[str, str] = field(default_factory=dict)
+    costs: tuple[CostEntry, ...] = ()
+
+
+@dataclass(frozen=True)
+class VersionEntry:
+    """How the prices are to take effect."""
+
+    note: str = ""
+    planned_from: datetime | None = None
+    reach: str = RateCardVersion.Reach.FROM_DATE.value
+    existing_from: datetime | None = None
+    base_factor: Decimal = ONE
+    publish_when_approved: bool = False
+
+
+@dataclass(frozen=True)
+class RateEntry:
+    charge: Any
+    cycle_months: int = 1
+    in_advance: bool = False
+
+    @property
+    def offer(self) -> Offer:
+        return Offer(self.charge, self.cycle_months, self.in_advance)
+
+
+@dataclass(frozen=True)
+class CardEntry:
+    """`rates` are all of the card's own; None: only the card is described, its prices are left alone."""
+
+    name: str
+    currency: str
+    base: str = ""
+    region: str = ""
+    segment: str = ""
+    channel: str = ""
+    customer_type: str = ""
+    notice_days: int = 0
+    is_public: bool = False
+    version: VersionEntry = field(default_factory=VersionEntry)
+    rates: Mapping[str, RateEntry] | None = None
+
+
+@dataclass(frozen=True)
+class RuleEntry:
+    name: str
+    card: str
+    conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    is_active: bool = True
+
+
+@dataclass(frozen=True)
+class Document:
+    """`selection_rules` are all there are, in their order; None: they are left alone."""
+
+    meters: Mapping[str, MeterEntry] = field(default_factory=dict)
+    features: Mapping[str, FeatureEntry] = field(default_factory=dict)
+    products: Mapping[str, ProductEntry] = field(default_factory=dict)
+    rate_cards: Mapping[str, CardEntry] = field(default_factory=dict)
+    selection_rules: tuple[RuleEntry, ...] | None = None
+    format: int = FORMAT
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+
+    def line(self, path: str) -> int:
+        """The line of a field, or of the nearest thing around it; 0 where none is known."""
+        while path:
+            if path in self.lines:
+                return self.lines[path]
+            path = re.sub(r"(\.[^.\[]*|\[\d+\]|^[^.\[]*)$", "", path)
+        return 0
+
+
+class ChargeShape:
+    """A charge as its JSON form has it; an error names the nested field, and its line."""
+
+    def read(self, node: Node, path: str, reading: Reading) -> Any:
+        try:
+            return load(plain(node), reading.currency)
+        except ChargeError as error:
+            where, _, text = str(error).partition(": ")
+            steps = [int(number) if number else name for name, number in _STEP.findall(where)]
+            return reading.wrong(find(node, steps), f"{path}.{where}", text)
+
+    def schema(self) -> dict[str, Any]:
+        return {"$ref": "#/$defs/charge"}
+
+
+class CurrencyShape(Text):
+    def read(self, node: Node, path: str, reading: Reading) -> Any:
+        code = super().read(node, path, reading)
+        try:
+            return code if code is INVALID else exponent(code) is not None and code
+        except ValueError:
+            return reading.wrong(node, path, f"{code or 'nothing'} is not a currency one can be billed in")
+
+
+class CardShape(Record):
+    """A card; its currency is known before its prices are read."""
+
+    def read(self, node: Node, path: str, reading: Reading) -> Any:
+        code = find(node, ["currency"]) if isinstance(node, Fields) else node
+        reading.currency = code.value if isinstance(code, Word) and isinstance(code.value, str) else None
+        try:
+            return super().read(node, path, reading)
+        finally:
+            reading.currency = None
+
+
+def read(text: str, *, is_json: bool = False) -> Document:
+    """The document in a text; `Unreadable` with every problem that can be told without asking the database."""
+    node = from_json(text) if is_json else from_yaml(text)
+    reading = Reading()
+    document = _shape().read(node, "", reading)
+    if reading.problems:
+        raise Unreadable(reading.problems)
+    object.__setattr__(document, "lines", reading.lines)
+    return document  # type: ignore[no-any-return]
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the file."""
+    charges = charge_schema()
+    kinds = charges.pop("$defs", {})
+    kinds.setdefault("charge", {name: value for name, value in charges.items() if not name.startswith("$")})
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Quoin prices as code",
+        **_shape().schema(),
+        "$defs": kinds,
+    }
+
+
+@cache
+def _shape() -> Record:
+    values = MappingOf(ListOf(Text(200, may_be_empty=False)), Text(60, may_be_empty=False))
+    currency = CurrencyShape(3, may_be_empty=False)
+    price, flag, long = Number(), Flag(), Text(_LONG)
+    name, words = Text(120, may_be_empty=False), Text(60)
+    meter = Record(
+        MeterEntry,
+        {
+            "name": name, "event_type": name, "aggregation": Choice(Meter.Aggregation.values), "property": words,
+            "filters": values, "unit": Text(40),
+        },
+    )  # fmt: skip
+    feature = Record(FeatureEntry, {"name": name, "kind": Choice(Feature.Kind.values), "description": long})
+    cost = Record(
+        CostEntry,
+        {
+            "since": Instant(is_required=True), "unit_cost": price, "currency": currency,
+            "per": Number(is_positive=True), "dimensions": MappingOf(Text(200), Text(60, may_be_empty=False)),
+        },
+    )  # fmt: skip
+    product = Record(
+        ProductEntry,
+        {
+            "name": name, "kind": Choice(Product.Kind.values), "meter": REFERENCE, "unit": Text(40),
+            "internal_unit": Text(40), "description": long, "revenue_account": Text(20, may_be_empty=False),
+            "recognition": Choice(Product.Recognition.values), "tax_code": Text(40), "is_active": flag,
+            "grants": MappingOf(Text(120)), "costs": ListOf(cost),
+        },
+    )  # fmt: skip
+    version = Record(
+        VersionEntry,
+        {
+            "note": long, "planned_from": Instant(), "reach": Choice(RateCardVersion.Reach.values),
+            "existing_from": Instant(), "base_factor": Number(is_positive=True, whole=7, decimals=9),
+            "publish_when_approved": flag,
+        },
+    )  # fmt: skip
+    rate = Record(RateEntry, {"charge": ChargeShape(), "cycle_months": Whole(0, 120), "in_advance": flag})
+    card = CardShape(
+        CardEntry,
+        {
+            "name": name, "currency": currency, "base": REFERENCE, "region": words, "segment": words, "channel": words,
+            "customer_type": words, "notice_days": Whole(0, 3650), "is_public": flag, "version": version,
+            "rates": MappingOf(rate),
+        },
+    )  # fmt: skip
+    conditions = MappingOf(ListOf(Text(200, may_be_empty=False)), Text(60, pattern="|".join(SelectionRule.ATTRIBUTES),
+        means=f"must be one of {', '.join(SelectionRule.ATTRIBUTES)}", may_be_empty=False))  # fmt: skip
+    rule = Record(RuleEntry, {"name": name, "card": KEY, "conditions": conditions, "is_active": flag})
+    return Record(
+        Document,
+        {
+            "format": Whole(FORMAT, FORMAT), "meters": MappingOf(meter), "features": MappingOf(feature),
+            "products": MappingOf(product), "rate_cards": MappingOf(card), "selection_rules": ListOf(rule),
+        },
+    )  # fmt: skip

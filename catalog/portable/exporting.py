@@ -1,0 +1,159 @@
+"""What is kept here, as a document: of every card what is in force at an instant, and all that its prices need."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from django.db.models import prefetch_related_objects
+
+from catalog.models import Feature, Product, Rate, RateCard, RateCardVersion, SelectionRule
+from catalog.portable.document import (
+    CardEntry,
+    CostEntry,
+    Document,
+    FeatureEntry,
+    MeterEntry,
+    ProductEntry,
+    RateEntry,
+    RuleEntry,
+    VersionEntry,
+)
+from catalog.queries import cards_at
+from governance.acts import Refused
+from metering.models import Meter
+
+
+def export(keys: Collection[str] = (), *, at: datetime) -> Document:
+    """These cards and the bases they stand on, or everything. `Refused` for a card that is not there.
+
+    Of chosen cards only the products they price come along, with meters and features, and no selection rules.
+    """
+    standing = {card.key: (card, version) for card, version in cards_at(at)}
+    if unknown := sorted(set(keys) - standing.keys()):
+        raise Refused(f"There is no rate card {unknown[0]}.")
+    if keys:
+        bases = {standing[key][0].base_id for key in keys}
+        standing = {key: pair for key, pair in standing.items() if key in keys or pair[0].pk in bases}
+    names = {card.pk: card.key for card, _ in standing.values()}
+    rates = rates_of([version for _, version in standing.values() if version is not None])
+    priced = {rate.product_id for group in rates.values() for rate in group}
+    products = products_of(Product.objects.filter(pk__in=priced) if keys else Product.objects.all())
+    return Document(
+        meters=_meters(products if keys else None),
+        features=_features(products if keys else None),
+        products={product.key: product_entry(product) for product in products},
+        rate_cards={
+            key: card_entry(
+                card, version, rates.get(version.pk, []) if version else None, base=_name(card, names), at=at
+            )
+            for key, (card, version) in standing.items()
+        },
+        selection_rules=None if keys else tuple(map(rule_entry, SelectionRule.objects.select_related("card"))),
+    )
+
+
+def rates_of(versions: Iterable[RateCardVersion]) -> dict[object, list[Rate]]:
+    """The rates of these versions, with their products. One query."""
+    rates: dict[object, list[Rate]] = {}
+    for rate in Rate.objects.filter(version__in=[version.pk for version in versions]).select_related("product"):
+        rates.setdefault(rate.version_id, []).append(rate)
+    return rates
+
+
+def products_of(products: Iterable[Product]) -> list[Product]:
+    """The products with all that their entries hold."""
+    found = list(products)
+    prefetch_related_objects(found, "meter", "cost_rates", "grants__feature")
+    return found
+
+
+def product_entry(product: Product) -> ProductEntry:
+    costs = sorted(product.cost_rates.all(), key=lambda cost: (cost.since, sorted(cost.dimensions.items())))
+    return ProductEntry(
+        name=product.name,
+        kind=product.kind,
+        meter=product.meter.key if product.meter else "",
+        unit=product.unit,
+        internal_unit=product.internal_unit,
+        description=product.description,
+        revenue_account=product.revenue_account,
+        recognition=product.recognition,
+        tax_code=product.tax_code,
+        is_active=product.is_active,
+        grants={grant.feature.key: grant.value for grant in product.grants.all()},
+        costs=tuple(
+            CostEntry(cost.since, cost.unit_cost.normalize(), cost.currency, cost.per.normalize(), cost.dimensions)
+            for cost in costs
+        ),
+    )
+
+
+def card_entry(
+    card: RateCard, version: RateCardVersion | None, rates: Iterable[Rate] | None, *, base: str, at: datetime
+) -> CardEntry:
+    return CardEntry(
+        name=card.name,
+        currency=card.currency,
+        base=base,
+        region=card.region,
+        segment=card.segment,
+        channel=card.channel,
+        customer_type=card.customer_type,
+        notice_days=card.notice_days,
+        is_public=card.is_public,
+        version=version_entry(version, at) if version else VersionEntry(),
+        rates=None if rates is None else {rate.product.key: rate_entry(rate) for rate in rates},
+    )
+
+
+def version_entry(version: RateCardVersion, at: datetime) -> VersionEntry:
+    """How a version takes effect; instants gone by are not said, they have done what they had to do."""
+    takes_effect = version.effective_from or version.planned_from
+    return VersionEntry(
+        note=version.note,
+        planned_from=ahead(takes_effect, at),
+        reach=version.reach,
+        existing_from=ahead(version.existing_from, at),
+        base_factor=version.base_factor.normalize(),
+        publish_when_approved=version.publish_when_approved,
+    )
+
+
+def ahead(instant: datetime | None, at: datetime) -> datetime | None:
+    """The instant, if it is still to come."""
+    return instant if instant is not None and instant > at else None
+
+
+def rate_entry(rate: Rate) -> RateEntry:
+    return RateEntry(rate.charge, rate.cycle_months, rate.in_advance)
+
+
+def rule_entry(rule: SelectionRule) -> RuleEntry:
+    conditions = {name: tuple(values) for name, values in rule.conditions.items()}
+    return RuleEntry(rule.name, rule.card.key, conditions, rule.is_active)
+
+
+def _name(card: RateCard, names: dict[object, str]) -> str:
+    return names[card.base_id] if card.base_id else ""
+
+
+def _meters(products: list[Product] | None) -> dict[str, MeterEntry]:
+    meters = Meter.objects.all() if products is None else [each.meter for each in products if each.meter]
+    return {
+        meter.key: MeterEntry(
+            name=meter.name,
+            event_type=meter.event_type,
+            aggregation=meter.aggregation,
+            property=meter.property,
+            filters={name: tuple(values) for name, values in meter.filters.items()},
+            unit=meter.unit,
+        )
+        for meter in meters
+    }
+
+
+def _features(products: list[Product] | None) -> dict[str, FeatureEntry]:
+    if products is None:
+        features = list(Feature.objects.all())
+    else:
+        features = [grant.feature for product in products for grant in product.grants.all()]
+    return {feature.key: FeatureEntry(feature.name, feature.kind, feature.description) for feature in features}
