@@ -12,7 +12,7 @@ from django.utils.timezone import is_naive, make_aware
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from catalog import operations, queries
+from catalog import operations, prices, queries
 from catalog.admin_versions import RateCardVersionAdmin as RateCardVersionAdmin
 from catalog.forms import DraftForm, ProductForm, RateCardForm
 from catalog.models import Product, RateCard, RateCardVersion
@@ -69,7 +69,7 @@ class ProductAdmin(GovernedAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         uses = queries.uses_of(self.thing_or_404(request, object_id))
-        rows = [(rate, queries.sentence_of(rate, rate.version.card.currency)) for rate in uses]
+        rows = [(rate, prices.sentence_of(rate, rate.version.card.currency)) for rate in uses]
         return super().change_view(request, object_id, *args, extra_context={"uses": rows}, **kwargs)
 
     @display(description="Kind", ordering="kind", label=KIND_COLOURS)
@@ -157,7 +157,7 @@ class RateCardAdmin(GovernedAdmin):
             "at": at,
             "as_of": at if at != now else None,
             "version": version,
-            "price_list": queries.price_list(version) if version else [],
+            "price_list": prices.price_list(version, at=at) if version else [],
             "editions": [
                 (edition, STANDING_COLOURS[edition.standing], words.get(edition.version.pk)) for edition in editions
             ],

@@ -1,25 +1,32 @@
-"""Rate card versions in the admin: from draft through review to publication, and the form of a rate."""
+"""Rate card versions in the admin: from draft through review to publication, and what each would change."""
 
 from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from catalog import operations, prices, queries
+from catalog import audience, operations, prices, queries
+from catalog.admin_cards import PUBLISH, SEE_MARGIN, compared
 from catalog.admin_rates import EDIT, RatePages
-from catalog.forms import PublishForm
+from catalog.dialogs import PlanForm, PublishForm, ScheduledStays, SubmitForm
+from catalog.impact import impact_of
+from catalog.lint import Severity, findings
 from catalog.models import RateCardVersion
+from catalog.presentation import chapters, reach_words, shown_prices
 from governance import approvals, clock
 from governance.acts import Act
 from governance.admin_base import operation
-from governance.doors import may
+from governance.doors import SEE_EVERY_CUSTOMER, may
 
 Status = RateCardVersion.Status
+LIVE = (Status.DRAFT, Status.IN_REVIEW)
 STATUS_COLOURS = {"draft": "info", "in_review": "warning", "published": "success", "withdrawn": "danger"}
-PUBLISH = "catalog.publish_ratecardversion"
 
 
 def _was_in_force(version: RateCardVersion) -> bool:
@@ -33,41 +40,38 @@ def _was_in_force(version: RateCardVersion) -> bool:
 def _can_be_withdrawn(version: RateCardVersion) -> bool:
     if version.status == Status.PUBLISHED and version.effective_from is not None:
         return version.effective_from > clock.now()
-    return version.status in (Status.DRAFT, Status.IN_REVIEW)
+    return version.status in LIVE
 
 
 @admin.register(RateCardVersion)
 class RateCardVersionAdmin(RatePages):
-    """One version: its prices, what differs from those in force, and who must agree."""
+    """One version: its prices, what differs from those in force, what that would cost whom, and who must agree."""
 
     list_display = ["__str__", "card", "shown_status", "effective_from", "note"]
     list_filter = ["status", "card"]
     list_select_related = ["card"]
-    actions_detail = ["submit", "publish", "reopen", "roll_back", "withdraw"]
-    change_form_outer_after_template = "catalog/version.html"
+    actions_detail = ["submit", "publish", "plan", "reopen", "roll_back", "withdraw"]
+    change_form_template = "catalog/version.html"
 
     @display(description="Status", ordering="status", label=STATUS_COLOURS)
     def shown_status(self, version: RateCardVersion) -> tuple[str, str]:
         return version.status, version.get_status_display()
-
-    def get_fields(self, request: HttpRequest, obj: RateCardVersion | None = None) -> list[Any]:
-        if obj is None or obj.number is None:
-            return [("card", "status"), "note"]
-        when = ("effective_from", "restores") if obj.restores_id else "effective_from"
-        return [("card", "number", "status"), when, "note"]
 
     # ------------------------------------------------------------ the verbs
     @operation(
         "Submit for review",
         permission=PUBLISH,
         icon="send",
+        form=SubmitForm,
         when=lambda version: version.status == Status.DRAFT,
         variant=ActionVariant.PRIMARY,
         explain="Asks those who must agree. The rates rest until it is published or reopened.",
     )
-    def submit(self, version: RateCardVersion, act: Act) -> str:
-        operations.submit_version(version, act=act)
-        waiting = approvals.outstanding(version, prices.publication_facts(version, at=clock.now()))
+    def submit(self, version: RateCardVersion, act: Act, warnings_accepted: str = "") -> str:
+        submitted = operations.submit_version(version, warnings_accepted=warnings_accepted, act=act)
+        if submitted.status == Status.PUBLISHED:
+            return _published(submitted)
+        waiting = approvals.outstanding(submitted, prices.publication_facts(submitted, at=act.at))
         who = ", ".join(need.policy.role for need in waiting)
         return f"Sent for review; {who} must agree." if who else "Sent for review; nobody else needs to agree."
 
@@ -81,8 +85,19 @@ class RateCardVersionAdmin(RatePages):
         explain="Once published, neither the version nor its rates ever change.",
     )
     def publish(self, version: RateCardVersion, act: Act, effective_from: datetime | None) -> str:
-        published = operations.publish_version(version, effective_from=effective_from or act.at, act=act)
-        return f"{published} is published, in force from {published.effective_from:%-d %B %Y, %H:%M} UTC."
+        return _published(operations.publish_version(version, effective_from=effective_from, act=act))
+
+    @operation(
+        "Plan",
+        permission=PUBLISH,
+        icon="event",
+        form=PlanForm,
+        when=lambda version: version.status == Status.DRAFT,
+        explain="When it is to take effect, and which existing contracts it reaches.",
+    )
+    def plan(self, version: RateCardVersion, act: Act, **typed: Any) -> str:
+        operations.plan_version(version, **typed, act=act)
+        return "Planned."
 
     @operation(
         "Reopen",
@@ -99,8 +114,9 @@ class RateCardVersionAdmin(RatePages):
         "Roll back to this",
         permission=PUBLISH,
         icon="restore",
+        form=ScheduledStays,
         when=lambda version: _was_in_force(version),
-        explain="Puts these prices back in force at once, as a new version. Scheduled versions stay scheduled.",
+        explain="Puts these prices back in force at once, as a new version. A draft in the works is not in the way.",
     )
     def roll_back(self, version: RateCardVersion, act: Act) -> str:
         restored = operations.roll_back(version.card, to=version, act=act)
@@ -121,20 +137,53 @@ class RateCardVersionAdmin(RatePages):
     def page_after(self, thing: Any) -> str:
         """A version in the works stays in view; of the others one wants to see what is in force now."""
         thing.refresh_from_db()
-        is_live = thing.status in (Status.DRAFT, Status.IN_REVIEW)
-        return super().page_after(thing if is_live else thing.card)
+        return super().page_after(thing if thing.status in LIVE else thing.card)
 
     # ------------------------------------------------------------ its page
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         version = self.thing_or_404(request, object_id)
-        before = queries.version_at(version.card, clock.now())
-        is_live = version.status in (Status.DRAFT, Status.IN_REVIEW)
+        now = clock.now()
+        editions = queries.timeline(version.card, now)
+        chapter = next(each for each in chapters(editions) if each.edition.version == version)
+        is_live = version.status in LIVE
+        starts = max(version.effective_from or version.planned_from or now, now)
+        sees_margin = may(request.user, SEE_MARGIN)
+        rows = prices.price_list(version, at=starts)
+        before = chapter.before
+        found = findings(version, at=now) if is_live else []
         extra = {
             "version": version,
-            "price_list": prices.price_list(version, at=clock.now()),
+            "card": version.card,
+            "chapter": chapter,
+            "is_live": is_live,
+            "is_coming": is_live or chapter.edition.standing == "scheduled",
+            "reach": reach_words(version),
+            "price_list": shown_prices(rows, version, starts, sees_margin=sees_margin),
+            "sees_margin": sees_margin,
             "before": before,
-            "difference": prices.difference(before, version, at=clock.now()) if before != version else [],
-            "needs": approvals.needs(version, prices.publication_facts(version, at=clock.now())) if is_live else [],
+            "fields": prices.field_differences(before, version) if before else [],
+            "difference": compared(before, version, now),
+            "findings": [(severity, [each for each in found if each.severity == severity]) for severity in Severity],
+            "has_findings": bool(found),
+            "needs": approvals.needs(version, prices.publication_facts(version, at=now)) if is_live else [],
+            "audience": audience.of(audience.Question(version.card, version, now, request.user)),
+            "sees_impact": may(request.user, SEE_EVERY_CUSTOMER),
             "may_edit": version.status == Status.DRAFT and may(request.user, EDIT, version),
         }
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.impact_view)
+        return [path("<uuid:object_id>/impact/", view, name="catalog_ratecardversion_impact"), *super().get_urls()]
+
+    def impact_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """What it would change in money; a piece of the page that is fetched once the page is there."""
+        version = self.thing_or_404(request, str(object_id))
+        if not (self.has_view_permission(request, version) and may(request.user, SEE_EVERY_CUSTOMER)):
+            raise PermissionDenied
+        impact = impact_of(version, at=clock.now())
+        return render(request, "catalog/impact.html", {"impact": impact, "sees_margin": may(request.user, SEE_MARGIN)})
+
+
+def _published(version: RateCardVersion) -> str:
+    return f"{version} is published, in force from {version.effective_from:%-d %B %Y, %H:%M} UTC."

@@ -113,7 +113,7 @@ class VersionView(CatalogView):
     @extend_schema(operation_id="get_version", responses=shapes.VersionOut)
     def get(self, request: Request, key: str, number: int) -> Response:
         """One version and its prices, whatever became of it."""
-        return Response(shapes.version_out(_version(key, number)))
+        return Response(shapes.version_out(_version(key, number), clock.now()))
 
 
 class DraftView(CatalogView):
@@ -122,14 +122,14 @@ class DraftView(CatalogView):
     @extend_schema(operation_id="get_draft", responses=shapes.VersionOut)
     def get(self, request: Request, key: str) -> Response:
         """The version being drafted or reviewed; 404 when there is none."""
-        return Response(shapes.version_out(_draft(key)))
+        return Response(shapes.version_out(_draft(key), clock.now()))
 
     @extend_schema(operation_id="draft_version", request=shapes.DraftIn, responses={201: shapes.VersionOut, **REFUSED})
     def post(self, request: Request, key: str) -> Response:
         """Start the next version with the rates in force. A card has one live draft."""
         asked, act = _asked(request, shapes.DraftIn)
         draft = operations.draft_version(_card(key), **asked, act=act)
-        return Response(shapes.version_out(draft), status=201)
+        return Response(shapes.version_out(draft, clock.now()), status=201)
 
 
 class DraftRateView(CatalogView):
@@ -146,7 +146,7 @@ class DraftRateView(CatalogView):
         asked, act = _asked(request, shapes.RateIn)
         draft = _draft(key)
         operations.set_rate(draft, _product(product), **asked, act=act)
-        return Response(shapes.version_out(draft))
+        return Response(shapes.version_out(draft, clock.now()))
 
     @extend_schema(
         operation_id="remove_rate",
@@ -159,7 +159,7 @@ class DraftRateView(CatalogView):
         asked.is_valid(raise_exception=True)
         draft = _draft(key)
         operations.remove_rate(draft, _product(product), act=act_of(request, asked.validated_data["because"]))
-        return Response(shapes.version_out(draft))
+        return Response(shapes.version_out(draft, clock.now()))
 
 
 class DecisionView(CatalogView):
@@ -173,7 +173,7 @@ class SubmitView(DecisionView):
     def post(self, request: Request, key: str) -> Response:
         """Send the draft for review and ask for the approvals it needs. Only a person can: keys get 409."""
         _, act = _asked(request, shapes.BecauseIn)
-        return Response(shapes.version_out(operations.submit_version(_draft(key), act=act)))
+        return Response(shapes.version_out(operations.submit_version(_draft(key), act=act), clock.now()))
 
 
 class ReopenView(DecisionView):
@@ -181,7 +181,7 @@ class ReopenView(DecisionView):
     def post(self, request: Request, key: str) -> Response:
         """Take the version back from review to edit it."""
         _, act = _asked(request, shapes.BecauseIn)
-        return Response(shapes.version_out(operations.reopen_version(_draft(key), act=act)))
+        return Response(shapes.version_out(operations.reopen_version(_draft(key), act=act), clock.now()))
 
 
 class PublishView(DecisionView):
@@ -191,7 +191,7 @@ class PublishView(DecisionView):
     def post(self, request: Request, key: str) -> Response:
         """Publish the reviewed version from an instant on; 409 while an approval is outstanding."""
         asked, act = _asked(request, shapes.PublishIn)
-        return Response(shapes.version_out(operations.publish_version(_draft(key), **asked, act=act)))
+        return Response(shapes.version_out(operations.publish_version(_draft(key), **asked, act=act), clock.now()))
 
 
 class DiscardView(DecisionView):
@@ -201,7 +201,7 @@ class DiscardView(DecisionView):
     def post(self, request: Request, key: str) -> Response:
         """Give up the draft."""
         _, act = _asked(request, shapes.BecauseIn)
-        return Response(shapes.version_out(operations.withdraw_version(_draft(key), act=act)))
+        return Response(shapes.version_out(operations.withdraw_version(_draft(key), act=act), clock.now()))
 
 
 class WithdrawView(DecisionView):
@@ -214,7 +214,7 @@ class WithdrawView(DecisionView):
         """Call off a version that is scheduled and not yet in force."""
         _, act = _asked(request, shapes.BecauseIn)
         version = operations.withdraw_version(_version(key, number), act=act)
-        return Response(shapes.version_out(version))
+        return Response(shapes.version_out(version, clock.now()))
 
 
 class RollBackView(DecisionView):
@@ -223,7 +223,7 @@ class RollBackView(DecisionView):
         """Put this version's prices back in force at once, as a new version."""
         _, act = _asked(request, shapes.BecauseIn)
         to = _version(key, number)
-        return Response(shapes.version_out(operations.roll_back(to.card, to=to, act=act)), status=201)
+        return Response(shapes.version_out(operations.roll_back(to.card, to=to, act=act), clock.now()), status=201)
 
 
 def _asked(request: Request, shape: type[serializers.Serializer[Any]]) -> tuple[Asked, Act]:

@@ -50,6 +50,7 @@ class Sheet:
     reach: str = Reach.FROM_DATE
     existing_from: datetime | None = None
     base_factor: Decimal = ONE
+    restores_from: datetime | None = None  # when what it puts back in force had taken effect
 
 
 class Agreement(NamedTuple):
@@ -69,10 +70,11 @@ class Shown(NamedTuple):
 
 @dataclass(slots=True)
 class PriceBook:
-    """The published sheets of some cards, in order of time, and the bases of these cards."""
+    """The published sheets of some cards and of their bases, in order of time, and sheets that contracts pinned."""
 
     sheets: Mapping[UUID, Sequence[Sheet]]
     bases: Mapping[UUID, UUID | None]
+    pins: Mapping[UUID, Sheet] = field(default_factory=dict)
     _seen: dict[tuple[object, ...], list[Edition]] = field(default_factory=dict, repr=False)
 
     def editions(self, product: UUID, card: UUID, agreement: Agreement) -> list[Edition]:
@@ -87,8 +89,7 @@ class PriceBook:
 
     def pinned(self, product: UUID, version: UUID, base: UUID | None) -> list[Edition]:
         """The one edition of a product in a pinned version, or in the base version pinned with it."""
-        by_pk = {sheet.pk: sheet for sheets in self.sheets.values() for sheet in sheets if sheet.pk in (version, base)}
-        own, inherited = by_pk.get(version), by_pk.get(base) if base else None
+        own, inherited = self.pins.get(version), self.pins.get(base) if base else None
         if own is None:
             return []
         edition = _edition(product, own.effective_from, own, inherited)
@@ -103,18 +104,18 @@ class PriceBook:
         """The same book as if this sheet were published as well."""
         others = [each for each in self.sheets.get(sheet.card, ()) if each.pk != sheet.pk]
         sheets = sorted([*others, sheet], key=lambda each: each.effective_from)
-        return PriceBook({**self.sheets, sheet.card: sheets}, self.bases)
+        return PriceBook({**self.sheets, sheet.card: sheets}, self.bases, self.pins)
 
 
 def shown_to(agreement: Agreement, sheets: Iterable[Sheet]) -> list[Shown]:
     """The sheets that reach a contract, each with the instant from which it does, by that instant.
 
-    A later sheet in force leaves an earlier one no time of its own; one that may only make things cheaper waits for
+    The first it can see reaches it whatever its reach: before that it had no price at all. A later sheet in force leaves an earlier one no time of its own; one that may only make things cheaper waits for
     what it is compared with.
     """
     result: list[Shown] = []
     for sheet in sheets:
-        shown = _reaches(agreement, sheet)
+        shown = _reaches(agreement, sheet, result[-1].sheet) if result else Shown(sheet.effective_from, sheet)
         if shown is None:
             continue
         if shown.only_if_cheaper and result:
@@ -125,10 +126,15 @@ def shown_to(agreement: Agreement, sheets: Iterable[Sheet]) -> list[Shown]:
     return result
 
 
-def _reaches(agreement: Agreement, sheet: Sheet) -> Shown | None:
-    """New contracts get every version; those signed before it took effect get it as its reach says."""
+def _reaches(agreement: Agreement, sheet: Sheet, last: Sheet) -> Shown | None:
+    """New contracts get every version; those signed before it took effect get it as its reach says.
+
+    A roll back gives the restored prices to all that had them or later ones, and to nobody else.
+    """
     if agreement.first_agreed_at >= sheet.effective_from:
         return Shown(sheet.effective_from, sheet)
+    if sheet.restores_from is not None:
+        return Shown(sheet.effective_from, sheet) if last.effective_from >= sheet.restores_from else None
     match sheet.reach:
         case Reach.NEW_ONLY:
             return None
@@ -141,8 +147,10 @@ def _reaches(agreement: Agreement, sheet: Sheet) -> Shown | None:
 
 
 def _editions(product: UUID, own: Sequence[Shown], inherited: Sequence[Shown]) -> Iterable[Edition]:
+    if not own:
+        return
     last: Edition | None = None
-    for since in sorted({each.since for each in (*own, *inherited)}):
+    for since in sorted({max(each.since, own[0].since) for each in (*own, *inherited)}):
         ours, theirs = _in_force(own, since), _in_force(inherited, since)
         edition = _edition(product, since, ours and ours.sheet, theirs and theirs.sheet)
         if edition is None:

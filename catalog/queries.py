@@ -1,17 +1,14 @@
-"""Questions to the catalog: what is in force, what differs, what a price list says, what publication needs agreed."""
+"""Questions to the catalog: which version is in force, where each stands, what things cost us, where they are used."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import F, QuerySet
 
-from catalog.models import Product, Rate, RateCard, RateCardVersion
-from governance.approvals import Fact, hash_of
+from catalog.models import CostRate, Product, Rate, RateCard, RateCardVersion
 from governance.models import Change
-from pricing import charges
 
 Status = RateCardVersion.Status
 
@@ -69,94 +66,26 @@ def last_words(versions: Iterable[RateCardVersion]) -> dict[UUID, Change]:
     return {UUID(change.subject_id): change for change in changes.order_by("id")}
 
 
-@dataclass(frozen=True, slots=True)
-class PriceRow:
-    """One row of a price list, as a person reads it."""
-
-    product: Product
-    rate: Rate
-    sentence: str
-    billed: str
-
-
-def price_list(version: RateCardVersion) -> list[PriceRow]:
-    """The rates of a version by product name, each with its sentence; one query for the rates."""
-    return [
-        PriceRow(rate.product, rate, sentence_of(rate, version.card.currency), billed(rate)) for rate in _rates(version)
-    ]
-
-
-def sentence_of(rate: Rate, currency: str) -> str:
-    """The price in words: `First 10,000,000 at $2.50 per million, then $2.00 per million`."""
-    sentence: str = rate.charge.sentence(currency)
-    return sentence
-
-
-def billed(rate: Rate) -> str:
-    """How often and on which end of its cycle a rate is billed: `monthly, in arrears`."""
-    rhythms = {0: "once", 1: "monthly", 3: "quarterly", 6: "twice a year", 12: "yearly"}
-    rhythm = rhythms.get(rate.cycle_months, f"every {rate.cycle_months} months")
-    return f"{rhythm}, {'in advance' if rate.in_advance else 'in arrears'}"
-
-
-@dataclass(frozen=True, slots=True)
-class RateDifference:
-    """One product priced differently. `before` is None for an added rate, `after` for a removed one."""
-
-    product: Product
-    before: Rate | None
-    after: Rate | None
-    before_text: str
-    after_text: str
-
-    @property
-    def kind(self) -> str:
-        if self.before is None:
-            return "added"
-        return "removed" if self.after is None else "changed"
-
-
-def difference(before: RateCardVersion | None, after: RateCardVersion) -> list[RateDifference]:
-    """The rates that differ between two versions of a card, by product name. Against None everything is added."""
-    old = {rate.product_id: rate for rate in _rates(before)} if before else {}
-    new = {rate.product_id: rate for rate in _rates(after)}
-    currency = after.card.currency
-    pairs = [(old.get(key), new.get(key)) for key in old.keys() | new.keys()]
-    differing = [
-        RateDifference((b or a).product, a, b, _text(a, currency), _text(b, currency))  # type: ignore[union-attr]
-        for a, b in pairs
-        if a is None or b is None or _terms(a) != _terms(b)
-    ]
-    return sorted(differing, key=lambda row: row.product.name)
-
-
-def publication_facts(version: RateCardVersion) -> list[Fact]:
-    """What the approval of a publication is bound to: every rate of the version, to the byte."""
-    rates = sorted([str(rate.product_id), *_terms(rate)] for rate in _rates(version))
-    why = f"prices of {version.card} are to be published"
-    return [Fact("publication", Decimal(1), hash_of([str(version.pk), rates]), why, exact=True)]
-
-
 def uses_of(product: Product) -> QuerySet[Rate]:
     """The rates this product has in versions that are not withdrawn."""
     return product.rates.exclude(version__status=Status.WITHDRAWN).select_related("version__card", "product")
 
 
+def cost_at(product: Product, at: datetime, dimensions: Mapping[str, str] | None = None) -> CostRate | None:
+    """What the product costs us at an instant: of the costs whose dimensions all hold the most particular, then the
+    newest."""
+    given = dimensions or {}
+    costs = [
+        cost
+        for cost in product.cost_rates.filter(since__lte=at).order_by("-since")
+        if all(given.get(name) == value for name, value in cost.dimensions.items())
+    ]
+    return max(costs, key=lambda cost: len(cost.dimensions), default=None)
+
+
 def _in_force(versions: QuerySet[RateCardVersion], at: datetime) -> QuerySet[RateCardVersion]:
     published = versions.filter(status=Status.PUBLISHED, effective_from__lte=at).select_related("card")
     return published.order_by("card_id", "-effective_from")
-
-
-def _rates(version: RateCardVersion) -> Iterable[Rate]:
-    return version.rates.select_related("product")
-
-
-def _terms(rate: Rate) -> list[str]:
-    return [hash_of(charges.dump(rate.charge)), str(rate.cycle_months), str(rate.in_advance)]
-
-
-def _text(rate: Rate | None, currency: str) -> str:
-    return "" if rate is None else f"{sentence_of(rate, currency)}, {billed(rate)}"
 
 
 def _standing(version: RateCardVersion, until: datetime | None, at: datetime) -> str:

@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from catalog import queries
+from catalog import prices, queries
 from catalog.models import Product, RateCard, RateCardVersion
 from metering.models import Meter
 from pricing import charges
@@ -150,18 +150,18 @@ def card_out(card: RateCard, version: RateCardVersion | None, at: datetime) -> J
         "name": card.name,
         "currency": card.currency,
         "at": at,
-        "version": version and version_out(version),
+        "version": version and version_out(version, at),
     }
 
 
-def version_out(version: RateCardVersion) -> Json:
+def version_out(version: RateCardVersion, at: datetime) -> Json:
     return {
         "number": version.number,
         "status": version.status,
         "effective_from": version.effective_from,
         "restores": version.restores and version.restores.number,
         "note": version.note,
-        "rates": [_rate_out(row) for row in queries.price_list(version)],
+        "rates": [_rate_out(row) for row in prices.price_list(version, at=at)],
     }
 
 
@@ -175,14 +175,14 @@ def edition_out(edition: queries.Edition) -> Json:
     }
 
 
-def _rate_out(row: queries.PriceRow) -> Json:
+def _rate_out(row: prices.PriceRow) -> Json:
     return {
         "product": row.product.key,
         "name": row.product.name,
         "unit": row.product.unit,
         "sentence": row.sentence,
         "billed": row.billed,
-        "cycle_months": row.rate.cycle_months,
-        "in_advance": row.rate.in_advance,
-        "charge": charges.dump(row.rate.charge),
+        "cycle_months": row.offer.cycle_months,
+        "in_advance": row.offer.in_advance,
+        "charge": charges.dump(row.offer.charge),
     }

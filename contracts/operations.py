@@ -32,6 +32,10 @@ CUSTOMER_FIELDS = frozenset(
         "tax_percent",
         "currency",
         "time_zone",
+        "region",
+        "segment",
+        "channel",
+        "customer_type",
         "parent",
     }
 )
@@ -100,6 +104,9 @@ def sign_contract(terms: SignedTerms, *, act: Act) -> Contract:
         legal_entity=terms.legal_entity,
         rate_card=terms.rate_card_version.card,
         pinned_version=None if terms.follows_card else terms.rate_card_version,
+        pinned_base=None if terms.follows_card else terms.base_version,
+        renews=terms.renews,
+        first_agreed_at=(terms.renews.first_agreed_at or terms.renews.signed_at) if terms.renews else None,
         currency=terms.currency,
         time_zone=terms.customer.time_zone,
         start_at=period.start,
@@ -150,6 +157,10 @@ def _signable(terms: SignedTerms) -> Period:
         raise Refused("Prices must be published before they are agreed on.")
     if terms.rate_card_version.card.currency != terms.currency:
         raise Refused(f"The prices are in {terms.rate_card_version.card.currency}, the contract in {terms.currency}.")
+    if terms.base_version is not None and terms.base_version.card_id != terms.rate_card_version.card.base_id:
+        raise Refused(f"{terms.base_version} is not a version of the base of {terms.rate_card_version.card}.")
+    if terms.renews is not None and terms.renews.customer_id != terms.customer.pk:
+        raise Refused(f"{terms.renews} is another customer's contract; it cannot be renewed here.")
     for line in terms.lines:
         check_line_money(line, terms.currency)
     for commit in terms.commits:

@@ -2,62 +2,46 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
-
-from catalog.models import Rate, RateCardVersion
+from catalog.editions import Agreement, Edition, PriceBook
+from catalog.models import SelectionRule
+from catalog.prices import price_book
 from contracts.models import Commit, Contract, ContractLine, Customer, Override
 from contracts.overrides import AgreedOverride
-from contracts.terms import ContractTerm, Deal, DealCommit, DealLine, Edition, agreed_terms, instruments
+from contracts.terms import ContractTerm, Deal, DealCommit, DealLine, agreed_terms, instruments
 from pricing.drawdown import Instrument
 
 
-@dataclass(frozen=True, slots=True)
-class PriceList:
-    """The published prices of some versions and cards, by product."""
-
-    pinned: Mapping[tuple[UUID, UUID], Edition]
-    followed: Mapping[tuple[UUID, UUID], list[Edition]]
-
-    def editions(self, product: UUID, *, card: UUID, version: UUID | None) -> list[Edition]:
-        """A product's editions: the pinned version's one, or without a version all of the card's, in order of time."""
-        if version is None:
-            return self.followed.get((card, product), [])
-        edition = self.pinned.get((version, product))
-        return [] if edition is None else [edition]
+def editions_of(contract: Contract, product: UUID, book: PriceBook) -> list[Edition]:
+    """A product's editions for a contract: of the pinned version the only one, of a followed card those it reaches."""
+    if contract.pinned_version_id is not None:
+        return book.pinned(product, contract.pinned_version_id, contract.pinned_base_id)
+    return book.editions(product, contract.rate_card_id, agreement_of(contract))
 
 
-def price_list(versions: Collection[UUID], cards: Collection[UUID]) -> PriceList:
-    """What these versions say, and what the published versions of these cards say in turn. One query."""
-    pinned: dict[tuple[UUID, UUID], Edition] = {}
-    followed: dict[tuple[UUID, UUID], list[Edition]] = defaultdict(list)
-    published = Q(version__card__in=cards, version__status=RateCardVersion.Status.PUBLISHED)
-    rates = Rate.objects.filter(Q(version__in=versions) | published).select_related("version__card")
-    for rate in rates.order_by("version__effective_from"):
-        version = rate.version
-        if version.effective_from is None:
-            continue
-        edition = Edition(version.effective_from, rate.charge, rate.cycle_months, rate.in_advance, str(version))
-        if version.pk in versions:
-            pinned[version.pk, rate.product_id] = edition
-        if version.card_id in cards and version.status == RateCardVersion.Status.PUBLISHED:
-            followed[version.card_id, rate.product_id].append(edition)
-    return PriceList(pinned, followed)
+def attributes_of(customer: Customer) -> dict[str, str]:
+    """What selection rules may ask about a customer."""
+    return {name: str(getattr(customer, name)) for name in SelectionRule.ATTRIBUTES}
+
+
+def agreement_of(contract: Contract) -> Agreement:
+    """What decides which versions of a followed card reach a contract."""
+    return Agreement(contract.first_agreed_at or contract.signed_at, contract.start_at)
 
 
 def terms_of(contracts: Iterable[Contract]) -> dict[Any, list[ContractTerm]]:
-    """Each contract's agreed terms, by contract id; five queries for any number. `Refused` if one has no price."""
+    """Each contract's agreed terms, by contract id; six queries for any number. `Refused` if one has no price."""
     found = {each.pk: each for each in _with_customers(contracts)}
     lines, overrides, commits = _lines(found), _overrides(found), _commits(found)
-    prices = price_list(
-        {each.pinned_version_id for each in found.values() if each.pinned_version_id},
+    book = price_book(
         {each.rate_card_id for each in found.values() if each.pinned_version_id is None},
+        {pin for each in found.values() for pin in (each.pinned_version_id, each.pinned_base_id) if pin},
+        {line.product_id for some in lines.values() for line in some},
     )
     return {
-        pk: agreed_terms(_deal(contract, lines[pk], overrides, commits[pk], prices)) for pk, contract in found.items()
+        pk: agreed_terms(_deal(contract, lines[pk], overrides, commits[pk], book)) for pk, contract in found.items()
     }
 
 
@@ -121,9 +105,8 @@ def _deal(
     lines: Iterable[ContractLine],
     overrides: Mapping[tuple[UUID, UUID], list[AgreedOverride]],
     commits: Sequence[DealCommit],
-    prices: PriceList,
+    book: PriceBook,
 ) -> Deal:
-    card, version = contract.rate_card_id, contract.pinned_version_id
     return Deal(
         source=f"Contract {contract.number}",
         currency=contract.currency,
@@ -135,7 +118,7 @@ def _deal(
                 line,
                 line.start_at,
                 line.end_at,
-                prices.editions(line.product_id, card=card, version=version),
+                editions_of(contract, line.product_id, book),
                 overrides.get((contract.pk, line.product_id), ()),
             )
             for line in lines

@@ -11,8 +11,9 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Literal, Protocol
 
+from catalog.editions import Edition
 from catalog.models import Product, RateCardVersion
-from contracts.models import Customer, LegalEntity
+from contracts.models import Contract, Customer, LegalEntity
 from contracts.overrides import AgreedOverride, overridden
 from governance.acts import Refused
 from pricing.adjustments import Adjustment, AmountOff, Minimum, PercentOff
@@ -74,7 +75,10 @@ class AgreedPrice:
 
 @dataclass(frozen=True, slots=True)
 class SignedTerms:
-    """Everything a signature says. `signed_by` is the customer's person, as they wrote their name."""
+    """Everything a signature says. `signed_by` is the customer's person, as they wrote their name.
+
+    On a card with a base, `base_version` is what fills the rate card version where the contract pins it.
+    """
 
     customer: Customer
     legal_entity: LegalEntity
@@ -88,17 +92,8 @@ class SignedTerms:
     overrides: Sequence[AgreedPrice] = ()
     follows_card: bool = False
     opportunity_key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Edition:
-    """One published price of a product, in force from `since`."""
-
-    since: datetime
-    charge: Charge
-    cycle_months: int
-    in_advance: bool
-    source: str
+    base_version: RateCardVersion | None = None
+    renews: Contract | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +152,7 @@ class ContractTerm:
     tax_percent: Decimal
     commit_id: object = None
     commit_product_keys: tuple[str, ...] = field(default=())
+    earned_on_invoice: bool = False
 
     @property
     def is_drawable(self) -> bool:
@@ -229,7 +225,15 @@ def _line(deal: Deal, line: DealLine) -> ContractTerm:
         )
     except ValueError as error:
         raise Refused(f"{product.name} cannot be priced: {error}") from error
-    return ContractTerm(term, product.name, product.unit, "charge", product.revenue_account, deal.tax_percent)
+    return ContractTerm(
+        term,
+        product.name,
+        product.unit,
+        "charge",
+        product.revenue_account,
+        deal.tax_percent,
+        earned_on_invoice=product.recognition == Product.Recognition.ON_INVOICE,
+    )
 
 
 def _editions_in_force(line: DealLine) -> list[Edition]:

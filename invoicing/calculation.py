@@ -41,6 +41,8 @@ class Agreed(Protocol):
     def commit_id(self) -> Any: ...
     @property
     def tax_percent(self) -> Decimal: ...
+    @property
+    def earned_on_invoice(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Line:
     waterfall: Waterfall = ()
     price_source: str = ""
     in_advance: bool = False
+    earned_on_invoice: bool = False
     tax_percent: Decimal = ZERO
     tax: Decimal = ZERO
     revenue_account: str = ""
@@ -155,6 +158,7 @@ def _line(rating: RatedLine, agreed: Agreed) -> Line:
         waterfall=tuple(step.as_json() for step in rating.waterfall),
         price_source=rating.source,
         in_advance=agreed.term.in_advance,
+        earned_on_invoice=agreed.earned_on_invoice,
         tax_percent=agreed.tax_percent,
         revenue_account=agreed.revenue_account,
         commit_id=agreed.commit_id,

@@ -83,6 +83,7 @@ def _fields(position: int, line: Line) -> dict[str, Any]:
         "tax_percent": line.tax_percent,
         "tax": line.tax,
         "in_advance": line.in_advance,
+        "earned_on_invoice": line.earned_on_invoice,
         "waterfall": list(line.waterfall),
         "price_source": line.price_source[:200],
         "revenue_account": line.revenue_account,

@@ -124,6 +124,7 @@ class InvoiceLine(models.Model):
     tax_percent = models.DecimalField(**PERCENT, default=0)
     tax = models.DecimalField(**AMOUNT, default=0)
     in_advance = models.BooleanField(default=False)
+    earned_on_invoice = models.BooleanField(default=False, help_text="revenue at once, neither before nor by the day")
     waterfall = models.JSONField(default=list, help_text="pricing.adjustments.WaterfallStep, in order")
     price_source = models.CharField(max_length=200, blank=True)
     revenue_account = models.CharField(max_length=20, blank=True)

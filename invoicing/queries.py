@@ -43,6 +43,7 @@ def already_billed(contract_ids: Iterable[UUID]) -> dict[UUID, list[Line]]:
             account=Max("revenue_account"),
             last_due=Max("due_at"),
             is_in_advance=BoolAnd("in_advance"),
+            is_earned_on_invoice=BoolAnd("earned_on_invoice"),
         )
     )
     billed: dict[UUID, list[Line]] = defaultdict(list)
@@ -64,6 +65,7 @@ def _billed(row: Any) -> Line:
         amount=row["sum_of_amount"],
         exact=plain(row["sum_of_amount"]),
         in_advance=row["is_in_advance"],
+        earned_on_invoice=row["is_earned_on_invoice"],
         tax_percent=row["percent"],
         revenue_account=row["account"],
         commit_id=row["commit"],

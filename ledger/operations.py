@@ -196,6 +196,7 @@ def _line(line: InvoiceLine, moved: CommitEntry | None, zone: str) -> Line:
         amount=amount,
         account=line.revenue_account or recognition.USAGE_REVENUE,
         in_advance=line.in_advance,
+        on_invoice=line.earned_on_invoice,
         movement=movement,
     )
 

@@ -8,6 +8,7 @@ The rules, per line of a finalized invoice:
   period, dated ahead where the month is still to come.
 - A drawdown turns deferred into earned money on the last local day of its period: Dr 2100 what the drawn part cost,
   Dr 4900 the rest, Cr 1150. Costs are rounded cumulatively: a commit drawn to its end leaves nothing deferred.
+- What is earned on invoice is revenue at issue, neither before nor by the day. Usage never is: commits pay for it.
 - At issue the customer owes the total: Dr 1100 / Cr 1150 what was unbilled, Cr 2100, Cr 2200 tax.
 """
 
@@ -46,6 +47,7 @@ class Line:
     amount: Decimal
     account: str = USAGE_REVENUE
     in_advance: bool = False
+    on_invoice: bool = False
     movement: Movement | None = None
 
 
@@ -119,7 +121,7 @@ def earned(invoice: IssuedInvoice) -> list[EntryDraft]:
         entry.debit(UNBILLED, line.amount)
         entry.credit(line.account, line.amount, line.description)
 
-    arrears = [line for line in invoice.lines if line.kind == "charge" and not line.in_advance]
+    arrears = [line for line in invoice.lines if line.kind == "charge" and not (line.in_advance or line.on_invoice)]
     return _by_day(invoice, "invoice.earned", "Earned", ((line.last_day, line) for line in arrears), book)
 
 
@@ -197,6 +199,9 @@ def _issued(invoice: IssuedInvoice) -> list[EntryDraft]:
     book = _Book()
     book.debit(RECEIVABLE, invoice.total, invoice.number)
     for line in invoice.lines:
+        if line.on_invoice:
+            book.credit(line.account, line.amount, line.description)
+            continue
         deferred = line.kind == "commit" or (line.kind == "charge" and line.in_advance)
         book.credit(DEFERRED if deferred else UNBILLED, line.amount, line.description if deferred else "")
     book.credit(TAX, invoice.tax, "Tax")
@@ -210,7 +215,7 @@ def _recognized(invoice: IssuedInvoice) -> list[EntryDraft]:
         entry.debit(DEFERRED, line.amount)
         entry.credit(line.account, line.amount, line.description)
 
-    advance = [line for line in invoice.lines if line.kind == "charge" and line.in_advance]
+    advance = [line for line in invoice.lines if line.kind == "charge" and line.in_advance and not line.on_invoice]
     shares = [share for line in advance for share in _monthly_shares(line, invoice.currency)]
     return _by_day(invoice, "invoice.recognized", "Recognized", shares, book)
 

@@ -10,16 +10,16 @@ from django.contrib.auth.models import User
 from django.db.models import Max
 
 from catalog.models import Product, RateCard, RateCardVersion
+from catalog.prices import base_of
 from contracts.models import Customer, LegalEntity
 from contracts.numbers import next_number
 from contracts.operations import check_line_money, check_money, checked
 from contracts.terms import term_of_contract
 from governance.acts import Act, Refused
 from governance.change import change, locked
-from pricing.charges import Flat
 from pricing.money import ONE, ZERO
 from quoting.models import Quote, QuoteCommit, QuoteLine, QuoteVersion
-from quoting.queries import current_version, is_expired
+from quoting.queries import card_for, current_version, is_expired, offered
 
 USAGE = Product.Kind.USAGE
 TERMS = frozenset({"start_on", "months", "valid_until", "terms", "follows_card", "rate_card_version"})
@@ -30,7 +30,7 @@ LONGEST_TERM = 120  # months
 def draft_quote(
     *,
     customer: Customer,
-    rate_card: RateCard,
+    rate_card: RateCard | None = None,
     owner: User,
     start_on: date,
     months: int,
@@ -42,10 +42,15 @@ def draft_quote(
     terms: str = "",
     act: Act,
 ) -> Quote:
-    """Open a quote with an empty first version, priced by the version of the card that is in force."""
+    """Open a quote with an empty first version, priced by the version of the card that is in force.
+
+    Without a card the selection rules choose it for this customer.
+    """
     _check_start(start_on)
+    rate_card = rate_card or card_for(customer)
     if rate_card.currency != customer.currency:
         raise Refused(f"{customer} buys in {customer.currency}; {rate_card} is in {rate_card.currency}.")
+    prices = current_version(rate_card, term_of_contract(start_on, 1, customer.time_zone).start, act.at)
     quote = Quote(
         customer=customer,
         legal_entity=legal_entity,
@@ -55,7 +60,8 @@ def draft_quote(
     )
     version = QuoteVersion(
         quote=quote,
-        rate_card_version=current_version(rate_card, term_of_contract(start_on, 1, customer.time_zone).start, act.at),
+        rate_card_version=prices,
+        base_version=base_of(prices, act.at),
         follows_card=follows_card,
         currency=rate_card.currency,
         start_on=start_on,
@@ -131,7 +137,7 @@ def set_commit(
     """Offer prepaid usage, or offer the one of that name on other terms. No product keys: it pays for all usage."""
     with _editing(version, act) as version:
         metered = set(
-            version.rate_card_version.rates.filter(product__kind=USAGE).values_list("product__key", flat=True)
+            row.product.key for row in offered(version) if row.product.kind == USAGE
         )
         if unknown := set(product_keys).difference(metered):
             raise Refused(f"{', '.join(sorted(unknown))}: a commit pays for usage products of the rate card only.")
@@ -193,20 +199,24 @@ def _editing(version: QuoteVersion, act: Act) -> Iterator[QuoteVersion]:
 
 
 def _check_prices(version: QuoteVersion, act: Act) -> None:
-    """Prices in force or scheduled, never those of yesterday: an old price list would be a discount nobody sees."""
+    """Prices in force or scheduled, never those of yesterday: an old price list would be a discount nobody sees.
+
+    What they leave out is from now on the base's of now.
+    """
     prices, now = version.rate_card_version, current_version(version.rate_card_version.card, act.at, act.at)
     if prices.status != prices.Status.PUBLISHED or _since(prices) < _since(now):
         raise Refused(f"{prices} is no longer in force; {now} is.")
     if prices.card.currency != version.currency:
         raise Refused(f"This offer is in {version.currency}, {prices.card} in {prices.card.currency}.")
+    version.base_version = base_of(prices, act.at)
 
 
 def _amounts(
     version: QuoteVersion, product: Product, quantity: Decimal | None, expected_usage: Decimal | None
 ) -> tuple[Decimal | None, Decimal | None]:
     """Quantity and expected usage as this product has them, or `Refused`."""
-    rate = version.rate_card_version.rates.filter(product=product).first()
-    if rate is None:
+    price = next((row.offer for row in offered(version) if row.product == product), None)
+    if price is None:
         raise Refused(f"{product} has no price in {version.rate_card_version}.")
     if product.kind == USAGE:
         if quantity is not None:
@@ -215,8 +225,8 @@ def _amounts(
     if expected_usage is not None:
         raise Refused(f"{product} is not measured: give a quantity, not an expected usage.")
     quantity = _not_negative(product, ONE if quantity is None else quantity)
-    if isinstance(rate.charge, Flat) and quantity != ONE:
-        raise Refused(f"{product} has a flat price; its quantity is 1.")
+    if price.charge.basis != "quantity" and quantity != ONE:
+        raise Refused(f"{product} has one price whatever the quantity; its quantity is 1.")
     return quantity, None
 
 

@@ -14,8 +14,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from catalog.models import Product, RateCard, RateCardVersion
-from catalog.queries import sentence_of
+from catalog.models import Product, RateCard, RateCardVersion, SelectionRule
 from contracts.models import Customer, LegalEntity
 from governance import clock
 from governance.admin_base import ReasonForm
@@ -23,6 +22,7 @@ from governance.doors import visible
 from pricing.money import ZERO, grouped
 from pricing.periods import add_months
 from quoting.models import QuoteCommit, QuoteLine, QuoteVersion
+from quoting.queries import offered
 
 TIMES = {"k": 1_000, "m": 1_000_000, "b": 1_000_000_000}
 OFFER_IS_VALID_FOR = timedelta(days=30)
@@ -64,7 +64,12 @@ class NewQuoteForm(forms.Form):
         widget=UnfoldAdminTextInputWidget,
         help_text="What it is about, as the customer reads it.",
     )
-    rate_card = forms.ModelChoiceField(RateCard.objects.none(), empty_label=None, widget=UnfoldAdminSelectWidget)
+    rate_card = forms.ModelChoiceField(
+        RateCard.objects.none(),
+        required=False,
+        empty_label="As the selection rules say",
+        widget=UnfoldAdminSelectWidget,
+    )
     follows_card = forms.BooleanField(
         required=False,
         label="Prices follow the card",
@@ -92,6 +97,9 @@ class NewQuoteForm(forms.Form):
         self.fields["rate_card"].queryset = (  # type: ignore[attr-defined]
             RateCard.objects.filter(versions__status=published).distinct()
         )
+        if not SelectionRule.objects.filter(is_active=True).exists():
+            self.fields["rate_card"].required = True
+            self.fields["rate_card"].empty_label = None  # type: ignore[attr-defined]
         self.fields["legal_entity"].queryset = LegalEntity.objects.order_by("name")  # type: ignore[attr-defined]
         self.fields["start_on"].initial = add_months(today.replace(day=1), 1)
         self.fields["valid_until"].initial = today + OFFER_IS_VALID_FOR
@@ -136,8 +144,7 @@ class LineForm(OfferForm):
 
     def __init__(self, *args: Any, line: QuoteLine | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        rates = self.version.rate_card_version.rates.select_related("product").order_by("product__name")
-        self.sentences = {rate.product_id: sentence_of(rate, self.version.currency) for rate in rates}
+        self.sentences = {row.product.pk: row.sentence for row in offered(self.version)}
         product: Any = self.fields["product"]
         product.queryset = Product.objects.filter(pk__in=self.sentences)
         product.label_from_instance = lambda each: f"{each.name}: {self.sentences[each.pk]}"
@@ -175,9 +182,9 @@ class CommitForm(OfferForm):
 
     def __init__(self, *args: Any, commit: QuoteCommit | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        usage = self.version.rate_card_version.rates.filter(product__kind=Product.Kind.USAGE)
+        usage = [row.product for row in offered(self.version) if row.product.kind == Product.Kind.USAGE]
         choices: Any = self.fields["product_keys"]
-        choices.choices = list(usage.order_by("product__name").values_list("product__key", "product__name"))
+        choices.choices = [(product.key, product.name) for product in usage]
         choices.widget.attrs["size"] = 2
         for name in ("access_amount", "price"):
             self.fields[name].widget = forms.TextInput(

@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from catalog.prices import base_of
 from contracts.models import Contract
 from contracts.numbers import next_number
 from contracts.operations import sign_contract
@@ -217,6 +218,7 @@ def _signed_terms(version: QuoteVersion, name: str) -> SignedTerms:
         customer=quote.customer,
         legal_entity=quote.legal_entity,
         rate_card_version=version.rate_card_version,
+        base_version=version.base_version,
         follows_card=version.follows_card,
         currency=version.currency,
         start_on=version.start_on,
@@ -237,9 +239,11 @@ def _signed_terms(version: QuoteVersion, name: str) -> SignedTerms:
 def _copy_of(before: QuoteVersion, quote: Quote, act: Act) -> QuoteVersion:
     """An unsaved first draft like `before`, for this quote, at the prices in force."""
     start_at = term_of_contract(before.start_on, 1, quote.customer.time_zone).start
+    prices = current_version(before.rate_card_version.card, start_at, act.at)
     return QuoteVersion(
         quote=quote,
-        rate_card_version=current_version(before.rate_card_version.card, start_at, act.at),
+        rate_card_version=prices,
+        base_version=base_of(prices, act.at),
         follows_card=before.follows_card,
         currency=before.currency,
         start_on=before.start_on,

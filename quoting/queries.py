@@ -8,9 +8,12 @@ from decimal import Decimal
 from uuid import UUID
 
 from catalog.models import RateCard, RateCardVersion
+from catalog.editions import Agreement, Edition, PriceBook
+from catalog.prices import PriceRow, price_book, price_rows
 from catalog.queries import version_at
-from contracts import queries as contracts
+from catalog.selection import select_card
 from contracts.models import Customer
+from contracts.queries import attributes_of
 from contracts.terms import (
     ContractTerm,
     Deal,
@@ -21,6 +24,7 @@ from contracts.terms import (
     months_of,
     term_of_contract,
 )
+from governance import clock
 from governance.acts import Refused
 from governance.approvals import Fact, Need, hash_of, needs
 from metering.models import Meter
@@ -91,7 +95,7 @@ def _priced(version: QuoteVersion, contents: "_Contents") -> PricedQuote:
     lines, commits = contents.lines[version.pk], contents.commits[version.pk]
     period = term_of_contract(version.start_on, version.months, customer.time_zone)
     months = months_of(version.start_on, version.months, customer.time_zone)
-    deal = _deal(version, customer, lines, commits, period, contents.prices)
+    deal = _deal(version, customer, lines, commits, period, contents.book)
     terms = agreed_terms(deal)
     rated = rules.rated(terms, {str(line.pk): _expected(line, months) for line in lines}, period)
     totals = rules.month_totals(terms, rated, instruments(deal.commits, currency), months, currency)
@@ -146,12 +150,25 @@ def approvals_needed(version: QuoteVersion) -> list[Need]:
     return needs(version, approval_facts(version))
 
 
+def card_for(customer: Customer) -> RateCard:
+    """The card that the selection rules choose for a customer; `Refused`, saying what each rule asked, if none does."""
+    selection = select_card(attributes_of(customer))
+    if selection.card is None:
+        raise Refused(f"Choose a rate card for {customer}. {' '.join(selection.steps)}")
+    return selection.card
+
+
 def current_version(card: RateCard, start_at: datetime, at: datetime) -> RateCardVersion:
     """The prices to offer: those in force now or, where none are yet, at the start. `Refused` if there are none."""
     version = version_at(card, at) or version_at(card, start_at)
     if version is None:
         raise Refused(f"{card} has no published prices yet.")
     return version
+
+
+def offered(version: QuoteVersion) -> list[PriceRow]:
+    """What this version can offer, by product name: the prices of its rate card version and of its base."""
+    return price_rows(version.rate_card_version, version.base_version)
 
 
 def live_version(quote: Quote) -> QuoteVersion | None:
@@ -184,7 +201,7 @@ class _Contents:
 
     lines: dict[UUID, list[QuoteLine]]
     commits: dict[UUID, list[QuoteCommit]]
-    prices: contracts.PriceList
+    book: PriceBook
 
 
 def _contents(versions: Collection[QuoteVersion]) -> _Contents:
@@ -195,9 +212,16 @@ def _contents(versions: Collection[QuoteVersion]) -> _Contents:
         lines[line.version_id].append(line)
     for commit in QuoteCommit.objects.filter(version__in=keys).order_by("name", "pk"):
         commits[commit.version_id].append(commit)
-    pinned = {version.rate_card_version_id for version in versions if not version.follows_card}
     followed = {version.rate_card_version.card_id for version in versions if version.follows_card}
-    return _Contents(lines, commits, contracts.price_list(pinned, followed))
+    pins = {
+        pin
+        for version in versions
+        if not version.follows_card
+        for pin in (version.rate_card_version_id, version.base_version_id)
+        if pin
+    }
+    products = {line.product_id for some in lines.values() for line in some}
+    return _Contents(lines, commits, price_book(followed, pins, products))
 
 
 def _deal(
@@ -206,11 +230,9 @@ def _deal(
     lines: Sequence[QuoteLine],
     commits: Sequence[QuoteCommit],
     period: Period,
-    prices: contracts.PriceList,
+    book: PriceBook,
 ) -> Deal:
     """The offer as the deal that its contract will be."""
-    card = version.rate_card_version.card_id
-    pinned = None if version.follows_card else version.rate_card_version_id
     return Deal(
         source=f"Offer {version}",
         currency=version.currency,
@@ -222,7 +244,7 @@ def _deal(
                 line,
                 period.start,
                 period.end,
-                prices.editions(line.product_id, card=card, version=pinned),
+                _editions(version, line.product_id, period, book),
             )
             for line in lines
         ],
@@ -241,6 +263,14 @@ def _deal(
             for commit in commits
         ],
     )
+
+
+def _editions(version: QuoteVersion, product: UUID, period: Period, book: PriceBook) -> list[Edition]:
+    """What the contract will see: the pinned prices, or those of the card as they reach whoever signs now."""
+    if not version.follows_card:
+        return book.pinned(product, version.rate_card_version_id, version.base_version_id)
+    agreement = Agreement(version.decided_at or clock.now(), period.start)
+    return book.editions(product, version.rate_card_version.card_id, agreement)
 
 
 def _expected(line: QuoteLine, months: Sequence[Period]) -> Usage:

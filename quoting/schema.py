@@ -36,7 +36,10 @@ class CommitIn(serializers.Serializer[Any]):
 
 class QuoteIn(serializers.Serializer[Any]):
     customer = serializers.CharField(help_text="A customer's key.")
-    rate_card = serializers.CharField(help_text="A rate card's key; the version in force prices the offer.")
+    rate_card = serializers.CharField(
+        required=False,
+        help_text="A rate card's key; the version in force prices the offer. Without it the selection rules choose.",
+    )
     legal_entity = serializers.CharField(required=False, help_text="Who sells; may be left out if there is one.")
     owner = serializers.CharField(required=False, help_text="A username; whoever is signed in unless given.")
     start_on = serializers.DateField()

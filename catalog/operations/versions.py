@@ -1,137 +1,94 @@
-"""The verbs of the catalog: products, rate cards, drafts, rates; submit, publish, withdraw, roll back."""
+"""The verbs of versions: draft, plan, submit, reopen, publish, withdraw, roll back."""
 
 from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Max
+from django.db.utils import IntegrityError
 
-from catalog.models import Product, Rate, RateCard, RateCardVersion
-from catalog.queries import live_draft, publication_facts, version_at
+from catalog.lint import Severity, findings
+from catalog.models import RateCard, RateCardVersion
+from catalog.operations.rates import copy_rates, editable
+from catalog.prices import publication_facts
+from catalog.queries import live_draft, version_at
 from governance import approvals
 from governance.acts import Act, Refused
 from governance.change import change, locked
-from metering.models import Meter
-from pricing.charges import Charge, Flat
-from pricing.money import exponent
 
 Status = RateCardVersion.Status
-Kind = Product.Kind
-
-
-def create_product(
-    *,
-    key: str,
-    name: str,
-    kind: str,
-    meter: Meter | None = None,
-    unit: str = "unit",
-    revenue_account: str = "4000",
-    description: str = "",
-    act: Act,
-) -> Product:
-    """Put a product up for sale. What it is (key, kind, meter) never changes afterwards."""
-    _free(Product, key)
-    if kind not in Kind.values:
-        raise Refused(f"A product is one of: {', '.join(Kind.values)}.")
-    if kind == Kind.USAGE and meter is None:
-        raise Refused("A usage product needs the meter that measures it.")
-    if kind != Kind.USAGE and meter is not None:
-        raise Refused("Only usage products have a meter.")
-    product = Product(
-        key=key,
-        name=name,
-        kind=kind,
-        meter=meter,
-        unit=unit,
-        revenue_account=revenue_account,
-        description=description,
-    )
-    with change("product.created", product, act):
-        product.save()
-    return product
-
-
-def update_product(
-    product: Product,
-    *,
-    name: str,
-    unit: str,
-    revenue_account: str,
-    description: str,
-    is_active: bool,
-    act: Act,
-) -> Product:
-    """Describe a product anew, or stop (or resume) pricing it. Documents already issued keep what they showed."""
-    with change("product.updated", product, act):
-        product = locked(product)
-        product.name, product.unit, product.revenue_account = name, unit, revenue_account
-        product.description, product.is_active = description, is_active
-        product.save()
-    return product
-
-
-def create_rate_card(*, key: str, name: str, currency: str, act: Act) -> RateCard:
-    """Open a rate card. It has no prices until a version of it is published."""
-    _free(RateCard, key)
-    try:
-        exponent(currency)
-    except ValueError:
-        raise Refused(f"{currency} is not a currency one can be billed in.") from None
-    card = RateCard(key=key, name=name, currency=currency)
-    with change("rate_card.created", card, act):
-        card.save()
-    return card
+Reach = RateCardVersion.Reach
+PLANNED = ("reach", "base_factor")
 
 
 def draft_version(card: RateCard, *, note: str = "", act: Act) -> RateCardVersion:
     """Start the next version with the rates in force. A card has one live draft at a time."""
     draft = RateCardVersion(card=card, note=note)
+    in_force = version_at(card, act.at)
+    if in_force is not None:
+        draft.base_factor = in_force.base_factor
     with change("rate_card.drafted", draft, act):
         card = locked(card)
         live = live_draft(card)
         if live is not None:
             raise Refused(f"{card.name} already has a version {live.get_status_display().lower()}; finish that first.")
         draft.save()
-        _copy_rates(version_at(card, act.at), draft)
+        copy_rates(in_force, draft)
     return draft
 
 
-def set_rate(
+def plan_version(
     draft: RateCardVersion,
-    product: Product,
-    charge: Charge,
     *,
-    cycle_months: int = 1,
-    in_advance: bool = False,
+    note: str = "",
+    planned_from: datetime | None = None,
+    reach: str = Reach.FROM_DATE,
+    existing_from: datetime | None = None,
+    base_factor: Decimal = Decimal(1),
+    publish_when_approved: bool = False,
     act: Act,
-) -> Rate:
-    """Price a product in a draft, or price it anew."""
-    _fits(product, charge, cycle_months, in_advance)
-    with change("rate_card.rate_set", draft, act):
-        draft = _editable(draft)
-        rate = draft.rates.filter(product=product).first() or Rate(version=draft, product=product)
-        rate.charge, rate.cycle_months, rate.in_advance = charge, cycle_months, in_advance
-        rate.save()
-    return rate
+) -> RateCardVersion:
+    """Say what a draft is about, when it is to take effect, and which existing contracts it reaches.
+
+    `planned_from` None: at once when published. `base_factor` multiplies the prices of the base.
+    """
+    if reach not in Reach.values:
+        raise Refused(f"A version reaches existing contracts in one of these ways: {', '.join(Reach.values)}.")
+    if existing_from is not None and reach != Reach.FROM_DATE:
+        raise Refused("Only a version that reaches existing contracts from a date has such a date.")
+    if planned_from and existing_from and existing_from < planned_from:
+        raise Refused("Existing contracts cannot get prices before these take effect.")
+    with change("rate_card.planned", draft, act):
+        draft = editable(draft)
+        if not base_factor.is_finite() or base_factor <= 0:
+            raise Refused("The base's prices are multiplied by a number above zero.")
+        if base_factor != 1 and draft.card.base_id is None:
+            raise Refused(f"{draft.card} has no base whose prices could be multiplied.")
+        draft.note, draft.planned_from = note, planned_from
+        draft.reach, draft.existing_from = reach, existing_from
+        draft.base_factor, draft.publish_when_approved = base_factor, publish_when_approved
+        draft.save()
+    return draft
 
 
-def remove_rate(draft: RateCardVersion, product: Product, *, act: Act) -> None:
-    """Take a product off a draft."""
-    with change("rate_card.rate_removed", draft, act):
-        rate = _editable(draft).rates.filter(product=product).first()
-        if rate is None:
-            raise Refused(f"{product} has no rate in this draft.")
-        rate.delete()
+def submit_version(draft: RateCardVersion, *, warnings_accepted: str = "", act: Act) -> RateCardVersion:
+    """Send a draft for review and ask for the approvals that publishing it needs. Its rates rest meanwhile.
 
-
-def submit_version(draft: RateCardVersion, *, act: Act) -> RateCardVersion:
-    """Send a draft for review and ask for the approvals that publishing it needs. Its rates rest meanwhile."""
+    Refused while lint finds errors; where it warns, `warnings_accepted` must say why it may be published all the same.
+    A version that is to publish itself does so at once where nobody needs to agree.
+    """
     with change("rate_card.submitted", draft, act):
         draft = locked(draft)
         draft.become(Status.IN_REVIEW)
-        if not draft.rates.exists():
+        if not draft.rates.exists() and draft.card.base_id is None:
             raise Refused("This draft has no rates yet; there is nothing to review.")
+        _lint(draft, warnings_accepted, act)
+        draft.warnings_accepted = warnings_accepted
         draft.save()
-        approvals.ask(draft, publication_facts(draft), act=act)
+        approvals.ask(draft, publication_facts(draft, at=act.at), act=act)
+        if draft.publish_when_approved and not approvals.outstanding(draft, publication_facts(draft, at=act.at)):
+            draft = publish_version(draft, act=act)
     return draft
 
 
@@ -145,21 +102,41 @@ def reopen_version(version: RateCardVersion, *, act: Act) -> RateCardVersion:
     return version
 
 
-def publish_version(version: RateCardVersion, *, effective_from: datetime, act: Act) -> RateCardVersion:
-    """Make a reviewed version the prices from `effective_from` on; nothing needs to run when that instant comes.
+def publish_version(
+    version: RateCardVersion, *, effective_from: datetime | None = None, act: Act
+) -> RateCardVersion:
+    """Make a reviewed version the prices from an instant on; nothing needs to run when that comes.
 
-    Refused while an approval is outstanding, and for an instant before `act.at`.
+    The instant is the one given, else the planned one, else now. Refused while an approval is outstanding or lint finds
+    an error, and for an instant in the past once an invoice of a contract that follows the card reaches beyond it.
     """
     with change("rate_card.published", version, act):
         card = locked(version.card)
         version = locked(version)
         version.become(Status.PUBLISHED)
-        approvals.require_none_outstanding(version, publication_facts(version))
-        if effective_from < act.at:
-            raise Refused("Prices cannot take effect in the past.")
-        _number(version, card, effective_from)
-        version.save()
+        approvals.require_none_outstanding(version, publication_facts(version, at=act.at))
+        version.planned_from = effective_from or max(version.planned_from or act.at, act.at)
+        if version.existing_from is not None and version.existing_from < version.planned_from:
+            version.existing_from = None
+        _lint(version, version.warnings_accepted, act)
+        _number(version, card, version.planned_from)
+        _save_published(version)
     return version
+
+
+def settle_by_id(version_id: str, act: Act) -> None:
+    """All that was asked is decided: publish a version that is to publish itself, or leave a word why it cannot be."""
+    version = RateCardVersion.objects.select_related("card__base").get(pk=UUID(version_id))
+    if version.status != Status.IN_REVIEW or not version.publish_when_approved:
+        return
+    if approvals.outstanding(version, publication_facts(version, at=act.at)):
+        return
+    try:
+        with transaction.atomic():
+            publish_version(version, act=act.saying(f"Published on approval: {act.because}"))
+    except Refused as refusal:
+        with change("rate_card.kept_back", version, act.saying(f"Approved, not published: {refusal}")):
+            pass
 
 
 def withdraw_version(version: RateCardVersion, *, act: Act) -> RateCardVersion:
@@ -180,7 +157,7 @@ def roll_back(card: RateCard, *, to: RateCardVersion, act: Act) -> RateCardVersi
     Nothing is erased, an open draft is not in the way, and versions scheduled for later stay scheduled. It needs no
     approval: these prices were approved when they were published.
     """
-    restored = RateCardVersion(card=card, restores=to, note=act.because)
+    restored = RateCardVersion(card=card, restores=to, note=act.because, reach=to.reach, base_factor=to.base_factor)
     with change("rate_card.rolled_back", restored, act):
         card = locked(card)
         to = locked(to)
@@ -188,39 +165,8 @@ def roll_back(card: RateCard, *, to: RateCardVersion, act: Act) -> RateCardVersi
         restored.status = Status.PUBLISHED
         _number(restored, card, act.at)
         restored.save()
-        _copy_rates(to, restored)
+        copy_rates(to, restored)
     return restored
-
-
-def _free(model: type[Product] | type[RateCard], key: str) -> None:
-    if model._default_manager.filter(key=key).exists():
-        raise Refused(f"There is already a {model._meta.verbose_name} with the key {key}.")
-
-
-def _fits(product: Product, charge: Charge, cycle_months: int, in_advance: bool) -> None:
-    """Refuse a price that could not be billed for this kind of product."""
-    if not product.is_active:
-        raise Refused(f"{product} is no longer sold.")
-    if product.kind == Kind.USAGE:
-        if isinstance(charge, Flat):
-            raise Refused(f"{product} is measured; it needs a price per unit, not a flat amount.")
-        if in_advance:
-            raise Refused(f"{product} is measured; it can only be billed in arrears.")
-    if (product.kind == Kind.ONE_TIME) != (cycle_months == 0):
-        raise Refused(
-            f"{product} is sold once; its cycle is 0 months."
-            if product.kind == Kind.ONE_TIME
-            else f"{product} is billed again and again; its cycle is at least one month."
-        )
-
-
-def _editable(draft: RateCardVersion) -> RateCardVersion:
-    draft = locked(draft)
-    if draft.status == Status.IN_REVIEW:
-        raise Refused("This version is in review; reopen it to change its rates.")
-    if draft.status != Status.DRAFT:
-        raise Refused(f"A {draft.status} version never changes; draft a new one.")
-    return draft
 
 
 def _restorable(card: RateCard, to: RateCardVersion, act: Act) -> None:
@@ -241,12 +187,27 @@ def _number(version: RateCardVersion, card: RateCard, effective_from: datetime) 
     version.effective_from = effective_from
 
 
-def _copy_rates(source: RateCardVersion | None, version: RateCardVersion) -> None:
-    for rate in source.rates.select_related("product") if source else ():
-        Rate(
-            version=version,
-            product=rate.product,
-            charge=rate.charge,
-            cycle_months=rate.cycle_months,
-            in_advance=rate.in_advance,
-        ).save()
+def _save_published(version: RateCardVersion) -> None:
+    """PostgreSQL knows which periods were invoiced; say in words what it refuses."""
+    try:
+        with transaction.atomic():
+            version.save()
+    except IntegrityError as error:
+        if "in a period that was invoiced" not in str(error):
+            raise
+        raise Refused(
+            "Contracts that follow this card have invoices beyond that instant; prices may go back only to what is "
+            "still open. Choose a later one."
+        ) from error
+
+
+def _lint(version: RateCardVersion, warnings_accepted: str, act: Act) -> None:
+    """Errors refuse, warnings want a reason."""
+    found = findings(version, at=act.at)
+    errors = [finding for finding in found if finding.severity == Severity.ERROR]
+    if errors:
+        raise Refused("These prices cannot be published: " + " ".join(f"{each.where}: {each.text}" for each in errors))
+    warnings = [finding for finding in found if finding.severity == Severity.WARNING]
+    if warnings and not warnings_accepted.strip():
+        listed = " ".join(f"{each.where}: {each.text}" for each in warnings)
+        raise Refused(f"Say why these prices may be published in spite of the warnings: {listed}")

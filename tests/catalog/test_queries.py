@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import DjangoAssertNumQueries
 
-from catalog import operations, queries
+from catalog import operations, prices, queries
 from catalog.models import Product, RateCard, RateCardVersion
 from pricing.charges import Flat
 from tests.catalog.cards import APRIL, DEARER, MARCH, MAY, TIERED_SENTENCE, by
@@ -58,7 +58,7 @@ def test_a_price_list_reads_as_sentences(
     draft: RateCardVersion, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(1):
-        rows = [(row.product.name, row.sentence, row.billed) for row in queries.price_list(draft)]
+        rows = [(row.product.name, row.sentence, row.billed) for row in prices.price_list(draft, at=MARCH)]
     assert rows == [
         ("Input tokens", TIERED_SENTENCE, "monthly, in arrears"),
         ("Platform fee", "$20.00 flat", "monthly, in advance"),
@@ -71,22 +71,22 @@ def test_a_difference_names_what_was_added_changed_and_removed(
     operations.withdraw_version(draft, act=by(ann))
     before = publish()
     after = operations.draft_version(card, act=by(ann, at=APRIL))
-    assert queries.difference(before, after) == []
+    assert prices.difference(before, after, at=MAY) == []
     operations.set_rate(after, tokens, DEARER, act=by(ann))
     operations.set_rate(after, fee, Flat(Decimal(25)), act=by(ann))
-    assert [(row.product, row.kind, row.before_text, row.after_text) for row in queries.difference(before, after)] == [
+    assert [(row.product, row.kind, row.before_text, row.after_text) for row in prices.difference(before, after, at=MAY)] == [
         (tokens, "changed", f"{TIERED_SENTENCE}, monthly, in arrears", "$3.00 per million, monthly, in arrears"),
         (fee, "added", "", "$25.00 flat, monthly, in arrears"),
     ]
     operations.remove_rate(after, tokens, act=by(ann))
-    assert [row.kind for row in queries.difference(before, after)] == ["removed", "added"]
-    assert [row.kind for row in queries.difference(None, after)] == ["added"]
+    assert [row.kind for row in prices.difference(before, after, at=MAY)] == ["removed", "added"]
+    assert [row.kind for row in prices.difference(None, after, at=MAY)] == ["added"]
 
 
 def test_the_rhythm_of_billing_counts_as_a_difference(draft: RateCardVersion, fee: Product, ann: User) -> None:
-    (before,) = queries.publication_facts(draft)
+    before, _ = prices.publication_facts(draft, at=MARCH)
     operations.set_rate(draft, fee, Flat(Decimal(20)), in_advance=False, act=by(ann))
-    (after,) = queries.publication_facts(draft)
+    after, _ = prices.publication_facts(draft, at=MARCH)
     assert before.inputs_hash != after.inputs_hash
     assert (after.watched, after.value, after.exact) == ("publication", Decimal(1), True)
 
@@ -99,7 +99,7 @@ def test_the_rhythm_is_said_in_words(
     draft: RateCardVersion, fee: Product, ann: User, months: int, in_advance: bool, words: str
 ) -> None:
     rate = operations.set_rate(draft, fee, Flat(Decimal(20)), cycle_months=months, in_advance=in_advance, act=by(ann))
-    assert queries.billed(rate) == words
+    assert prices.billed(rate) == words
 
 
 def test_withdrawn_versions_do_not_use_a_product(draft: RateCardVersion, tokens: Product, ann: User) -> None:
