@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from pricing.charges import Charge, Flat, Graduated, Package, PerUnit, Volume
-from pricing.money import EXACT, plain
+from pricing.charges import Charge
+from pricing.money import plain
 from pricing.rating import Price
 
 
@@ -39,7 +39,7 @@ class AgreedOverride:
         return self.start <= instant and (self.end is None or instant < self.end)
 
     def applied_to(self, listed: Charge) -> Charge:
-        return self.charge if self.charge is not None else multiplied(listed, self.multiplier or Decimal(1))
+        return self.charge if self.charge is not None else listed.scaled(self.multiplier or Decimal(1))
 
 
 def overridden(
@@ -74,21 +74,3 @@ def _why(winner: AgreedOverride, loser: AgreedOverride) -> str:
     if (winner.charge is None) != (loser.charge is None):
         return "an agreed price goes before a multiplier"
     return "a lower priority number goes first" if winner.priority != loser.priority else "the newest goes first"
-
-
-def multiplied(charge: Charge, factor: Decimal) -> Charge:
-    """The same charge with every price and fee times `factor`; quantities stay. ChargeError if it gets too long."""
-
-    def times(amount: Decimal) -> Decimal:
-        return EXACT.multiply(amount, factor)
-
-    match charge:
-        case Flat():
-            return replace(charge, amount=times(charge.amount))
-        case PerUnit() | Package():
-            return replace(charge, unit_price=times(charge.unit_price))
-        case Graduated() | Volume():
-            tiers = tuple(
-                tier._replace(unit_price=times(tier.unit_price), flat_fee=times(tier.flat_fee)) for tier in charge.tiers
-            )
-            return replace(charge, tiers=tiers)

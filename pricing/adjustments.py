@@ -4,18 +4,18 @@ Order: amount off, percent off (each on what the one before left), not more than
 the minimum. Two of a kind keep the order they were agreed in.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import ClassVar, NamedTuple, Self
 
-from pricing.money import ZERO, plain, share_of, shown
-from pricing.steps import Step
+from pricing.money import ZERO, plain, share_of
+from pricing.steps import HUNDRED, Step, amount, fee
 
 # Running totals keep twenty decimals, so that three times a third is one again before anything is rounded.
 _FINEST = Decimal(1).scaleb(-20)
-_HUNDRED = Decimal(100)
 
 
 class WaterfallStep(NamedTuple):
@@ -70,19 +70,31 @@ class PercentOff:
             raise ValueError("percent: must not be more than 100")
 
     def applied_to(self, total: Decimal) -> Decimal:
-        return total - total * self.percent / _HUNDRED
+        return total - total * self.percent / HUNDRED
+
+    def step(self, change: Decimal) -> Step:
+        """The row of a charge's workings in which it acts."""
+        return fee(change, f"{plain(self.percent)}% off")
 
     def sentence(self, currency: str) -> str:
-        return f"{plain(self.percent)}% off"
+        return self.step(ZERO).sentence(currency)
 
 
 @dataclass(frozen=True, slots=True)
 class _Amount:
     amount: Decimal
     source: str
+    words: ClassVar[str]
 
     def __post_init__(self) -> None:
         _check(self.amount, "amount")
+
+    def step(self, change: Decimal) -> Step:
+        """The row of a charge's workings in which it acts."""
+        return fee(change, self.words, self.amount)
+
+    def sentence(self, currency: str) -> str:
+        return self.step(ZERO).sentence(currency)
 
     def prorated(self, share: Fraction) -> Self:
         return replace(self, amount=share_of(self.amount, share))
@@ -97,37 +109,31 @@ class AmountOff(_Amount):
     """Taken off as far as there is something to take it from."""
 
     kind: ClassVar[str] = "amount_off"
+    words: ClassVar[str] = "{} off"
     rank: ClassVar[int] = 0
 
     def applied_to(self, total: Decimal) -> Decimal:
         return total - min(self.amount, max(total, ZERO))
 
-    def sentence(self, currency: str) -> str:
-        return f"{shown(self.amount, currency)} off"
-
 
 @dataclass(frozen=True, slots=True)
 class Maximum(_Amount):
     kind: ClassVar[str] = "maximum"
+    words: ClassVar[str] = "at most {}"
     rank: ClassVar[int] = 2
 
     def applied_to(self, total: Decimal) -> Decimal:
         return min(total, self.amount)
 
-    def sentence(self, currency: str) -> str:
-        return f"at most {shown(self.amount, currency)}"
-
 
 @dataclass(frozen=True, slots=True)
 class Minimum(_Amount):
     kind: ClassVar[str] = "minimum"
+    words: ClassVar[str] = "at least {}"
     rank: ClassVar[int] = 3
 
     def applied_to(self, total: Decimal) -> Decimal:
         return max(total, self.amount)
-
-    def sentence(self, currency: str) -> str:
-        return f"at least {shown(self.amount, currency)}"
 
 
 Adjustment = PercentOff | AmountOff | Minimum | Maximum
@@ -144,6 +150,16 @@ def adjust(fall: Waterfall, adjustments: Iterable[Adjustment]) -> None:
             fall.to(total, adjustment.kind, adjustment.sentence(fall.currency), adjustment.source)
 
 
+def adjusted(steps: tuple[Step, ...], adjustments: Iterable[Adjustment]) -> tuple[Step, ...]:
+    """The workings of a charge with these adjustments as rows of their own. Call it inside `exactly()`."""
+    total = amount(steps)
+    for adjustment in sorted(adjustments, key=lambda each: each.rank):
+        before, total = total, adjustment.applied_to(total)
+        if total != before:
+            steps += (adjustment.step(total - before),)
+    return steps
+
+
 def prorated(adjustments: Sequence[Adjustment], share: Fraction) -> tuple[Adjustment, ...]:
     """The same adjustments for a part of a cycle: amounts in proportion, percentages as they are."""
     if share == 1:
@@ -151,22 +167,40 @@ def prorated(adjustments: Sequence[Adjustment], share: Fraction) -> tuple[Adjust
     return tuple(each if isinstance(each, PercentOff) else each.prorated(share) for each in adjustments)
 
 
-def remaining(adjustments: Sequence[Adjustment], fall: Waterfall) -> tuple[Adjustment, ...]:
-    """What of a cycle's adjustments is left for its next line, once they acted on this one.
+class Spent:
+    """What the earlier lines of a cycle used up of its adjustments: the price's own, and those agreed.
 
-    An amount off keeps its rest, a maximum has less room, a minimum is partly met; so the lines of a cycle
-    cut in two come to what one line would have.
+    An amount off keeps its rest, a maximum has less room, a minimum is partly met; so the lines of a cycle cut in two
+    come to what one line would have.
     """
-    taken = iter([-step.amount for step in fall.steps if step.kind == AmountOff.kind])
-    left: list[Adjustment] = []
-    for each in adjustments:
+
+    __slots__ = ("off", "total")
+
+    def __init__(self) -> None:
+        self.total = ZERO
+        self.off: dict[int, Decimal] = defaultdict(Decimal)
+
+    def left(self, own: Sequence[Adjustment], agreed: Sequence[Adjustment]) -> tuple[Adjustment, ...]:
+        """What is left of them for the next line."""
+        return tuple(self._left(place, each) for place, each in _placed(own, agreed))
+
+    def note(self, fall: Waterfall, own: Sequence[Adjustment], agreed: Sequence[Adjustment]) -> None:
+        """That they acted so on a line; its total is the one billed."""
+        self.total += fall.total
+        places = [place for place, each in _placed(own, agreed) if isinstance(each, AmountOff)]
+        taken = [-step.amount for step in fall.steps if step.kind == AmountOff.kind]
+        for place, amount_off in zip(places, taken, strict=True):
+            self.off[place] += amount_off
+
+    def _left(self, place: int, each: Adjustment) -> Adjustment:
         if isinstance(each, AmountOff):
-            left.append(each.less(next(taken)))
-        elif isinstance(each, (Maximum, Minimum)):
-            left.append(each.less(fall.total))
-        else:
-            left.append(each)
-    return tuple(left)
+            return each.less(self.off[place])
+        return each if isinstance(each, PercentOff) else each.less(self.total)
+
+
+def _placed(own: Sequence[Adjustment], agreed: Sequence[Adjustment]) -> list[tuple[int, Adjustment]]:
+    """Places that stay the same when the price changes within a cycle, and its own adjustments with it."""
+    return [*((-1, each) for each in own), *enumerate(agreed)]
 
 
 def _check(value: object, where: str) -> None:

@@ -198,7 +198,12 @@ def grouped(value: Decimal) -> str:
 
 @lru_cache(maxsize=4096)
 def shown(amount: Decimal, currency: str) -> str:
-    """For people: $1,234.50, ¥500, CHF 12.00, -$0.0015. All decimals that count are kept."""
+    """For people: $1,234.50, ¥500, CHF 12.00, -$0.0015. All decimals that count are kept.
+
+    Of a unit that is no currency: `12.5 credits`.
+    """
+    if currency not in _EXPONENTS:
+        return f"{grouped(amount)} {currency}"
     whole, _, decimals = fixed(abs(amount), exponent(currency)).partition(".")
     number = f"{int(whole):,}.{decimals}" if decimals else f"{int(whole):,}"
     return f"{'-' if amount < 0 else ''}{_SYMBOLS.get(currency, currency + ' ')}{number}"

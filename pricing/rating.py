@@ -1,129 +1,28 @@
 """Rating: what agreed terms come to. Quote, preview, invoice, simulation and correction all ask here."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
-from itertools import pairwise
-from typing import Literal
+from graphlib import CycleError, TopologicalSorter
 
-from pricing.adjustments import Adjustment, Minimum, Waterfall, WaterfallStep, adjust, prorated, remaining
-from pricing.charges import Charge, Flat
-from pricing.measures import Part
-from pricing.money import ONE, ZERO, Money, exactly, exponent, round_amount, share_of
-from pricing.periods import Period, cycles, days_long, utc, zone_named
-from pricing.steps import amount
+from pricing.adjustments import Adjustment, Minimum, Spent, Waterfall, WaterfallStep, adjust, prorated
+from pricing.charges import Adjusted, Charge, Step, amount, lines_of
+from pricing.measures import Measured, Part, Split, beyond, localised, not_negative, total
+from pricing.money import ONE, ZERO, Money, exactly, round_amount, share_of
+from pricing.periods import Period, utc
+from pricing.terms import Price, Proration, Term
 
-Usage = Callable[[str, Period], Decimal]
-"""(meter key, period) → the raw quantity measured, maybe negative; no cycle is billed for less than none."""
+__all__ = ["Price", "Proration", "RatedLine", "Term", "Usage", "rate", "slots"]
 
-Proration = Literal["day", "second", "none"]
-"""How a part of a cycle is counted: by local days, by the second, or as if it were whole."""
+Usage = Callable[[str, Period, Split], Measured]
+"""(meter key, period, split) → the raw quantity measured, told apart so, maybe negative.
 
+A plain number will do for any split: it is then priced as not told apart. No cycle is billed for less than none.
+"""
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """One edition of a price, in force from `since` until the next one.
-
-    With a `list_charge` the charge is an override: the waterfall shows the list price, then the difference.
-    """
-
-    since: datetime
-    charge: Charge
-    source: str
-    list_charge: Charge | None = None
-    list_source: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "since", utc(self.since))
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """What was agreed for one line: these prices, this long, every so many months (0: once).
-
-    Either metered or of a fixed quantity; a flat charge needs neither. ValueError if it cannot be rated.
-    """
-
-    key: str
-    product: str
-    prices: tuple[Price, ...]
-    currency: str
-    start: datetime
-    end: datetime
-    zone: str
-    cycle_months: int = 1
-    in_advance: bool = False
-    quantity: Decimal | None = None
-    meter: str = ""
-    adjustments: tuple[Adjustment, ...] = ()
-    unit: str = ""
-    proration: Proration = "day"
-
-    def __post_init__(self) -> None:
-        exponent(self.currency)
-        zone_named(self.zone)
-        object.__setattr__(self, "start", utc(self.start))
-        object.__setattr__(self, "end", utc(self.end))
-        if self.start > self.end:
-            raise ValueError(f"{self.key}: ends before it starts")
-        if self.cycle_months < 0:
-            raise ValueError(f"{self.key}: cycle_months must not be negative")
-        self._check_prices()
-        self._check_quantity()
-
-    def _check_prices(self) -> None:
-        since = [price.since for price in self.prices]
-        if not since or since[0] > self.start:
-            raise ValueError(f"{self.key}: no price is in force at its start")
-        if any(later <= earlier for earlier, later in pairwise(since)):
-            raise ValueError(f"{self.key}: prices must follow one another in time")
-
-    def _check_quantity(self) -> None:
-        flat = [isinstance(price.charge, Flat) for price in self.prices]
-        if self.meter and (self.quantity is not None or any(flat)):
-            raise ValueError(f"{self.key}: a metered term has no quantity and no flat charge")
-        if not self.meter and self.quantity is None and not all(flat):
-            raise ValueError(f"{self.key}: needs a meter or a quantity")
-        if self.quantity is not None and not (self.quantity.is_finite() and self.quantity >= 0):
-            raise ValueError(f"{self.key}: quantity must not be negative")
-        if any(flat) and self.quantity not in (None, ONE):
-            raise ValueError(f"{self.key}: a flat charge has no quantity but 1")
-
-    def cycles(self, through: datetime) -> Iterator[tuple[Period, Period]]:
-        """Every cycle that fell due by `through`, with the part of it this term covers."""
-        for cycle in cycles(self.start, self.zone, self.cycle_months, self.end):
-            billed = cycle if cycle.end <= self.end else Period(cycle.start, self.end)
-            if self.due_at(billed) > through:
-                return
-            yield cycle, billed
-
-    def due_at(self, billed: Period) -> datetime:
-        """When the billed part of a cycle falls due."""
-        return billed.start if self.in_advance else billed.end
-
-    def editions(self, billed: Period) -> list[tuple[Period, Price]]:
-        """The period cut where the price changes, each part with its price; what is charged once has one."""
-        is_cut = self.meter or (self.cycle_months and self.proration != "none")
-        if len(self.prices) == 1 or not is_cut:
-            return [(billed, self._price_at(billed.start))]
-        parts = billed.split_at(price.since for price in self.prices)
-        return [(part, self._price_at(part.start)) for part in parts]
-
-    def share(self, part: Period, cycle: Period) -> tuple[Fraction, str]:
-        """How much of a cycle this part of it counts for, and in words."""
-        if self.proration == "none" or part == cycle:
-            return Fraction(1), "the whole cycle"
-        if self.proration == "second":
-            share = part.share_of(cycle)
-            return share, f"{share} of the cycle"
-        days, whole = days_long(part, self.zone), days_long(cycle, self.zone)
-        are_full = days.denominator == whole.denominator == 1
-        return days / whole, f"{days} of {whole} days" if are_full else f"{days / whole} of the cycle's days"
-
-    def _price_at(self, instant: datetime) -> Price:
-        return next(price for price in reversed(self.prices) if price.since <= instant)
+_Until = Callable[[Charge, datetime], Measured]
+"""(charge, instant) → what the charge is reckoned on, from the start of the cycle until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,79 +49,169 @@ def rate(terms: Iterable[Term], usage: Usage, through: datetime) -> list[RatedLi
     """A line for each term, cycle and price edition that fell due by `through`, by start and order of terms.
 
     In advance a cycle falls due when it starts, in arrears when it ends or the term does. A price change
-    inside a cycle makes two lines, and the tier counter goes on counting.
+    inside a cycle makes two lines, and the tier counter goes on counting. Shares of other lines are reckoned on
+    those that start in their cycle and are due too; ValueError, naming the products, if they go round in a circle.
     """
-    through = utc(through)
+    through, terms = utc(through), list(terms)
+    known: list[RatedLine] = []
+    found: dict[int, list[RatedLine]] = {}
     with exactly():
-        lines = [
-            line
-            for term in terms
-            for cycle, billed in term.cycles(through)
-            for line in (_metered if term.meter else _fixed)(term, cycle, billed, usage)
-        ]
+        for place in _in_order(terms):
+            found[place] = list(_lines(terms[place], usage, known, through))
+            known += found[place]
+    lines = [line for place in range(len(terms)) for line in found[place]]
     lines.sort(key=lambda line: line.period.start)
     return lines
 
 
-def slots(terms: Iterable[Term], through: datetime) -> set[tuple[str, Period]]:
-    """Every (meter, period) that `rate` will ask usage for, so that it can be gathered in one query."""
+def slots(terms: Iterable[Term], through: datetime) -> set[tuple[str, Period, Split]]:
+    """Every (meter, period, split) that `rate` will ask usage for, so that it can be gathered in one query."""
     through = utc(through)
-    return {
-        (term.meter, Period(billed.start, period.end))
-        for term in terms
-        if term.meter
-        for _, billed in term.cycles(through)
-        for period, _ in term.editions(billed)
-    }
+    found: set[tuple[str, Period, Split]] = set()
+    for term in terms:
+        for _, billed in term.cycles(through) if term.meter else ():
+            for period, price in term.editions(billed):
+                instants = {period.start, period.end} - {billed.start} | {period.end}
+                for charge in price.charges:
+                    if charge.basis == "quantity":
+                        found |= {(term.meter, Period(billed.start, at), _split(term, charge)) for at in instants}
+    return found
 
 
-def _fixed(term: Term, cycle: Period, billed: Period, usage: Usage) -> Iterator[RatedLine]:
+def _in_order(terms: list[Term]) -> list[int]:
+    """The places of the terms, shares of other lines after what they are a share of."""
+    shares = {term.product for term in terms if term.is_share}
+    if not shares:
+        return list(range(len(terms)))
+    needs: TopologicalSorter[str] = TopologicalSorter()
+    for term in terms:
+        for charge in (charge for price in term.prices for charge in price.charges if charge.basis == "lines"):
+            needs.add(term.product, *(shares & (lines_of(charge) or shares - {term.product})))
+    try:
+        rank = {product: place for place, product in enumerate(needs.static_order())}
+    except CycleError as error:
+        raise ValueError(f"shares of each other's lines: {' of '.join(reversed(error.args[1]))}") from None
+    return sorted(range(len(terms)), key=lambda at: rank[terms[at].product] if terms[at].is_share else -1)
+
+
+def _lines(term: Term, usage: Usage, others: list[RatedLine], through: datetime) -> Iterator[RatedLine]:
+    for cycle, billed in term.cycles(through):
+        if term.meter or term.is_share:
+            yield from _measured(term, cycle, billed, _reckoned(term, billed, usage, others))
+        else:
+            yield from _fixed(term, cycle, billed)
+
+
+def _reckoned(term: Term, billed: Period, usage: Usage, others: list[RatedLine]) -> _Until:
+    def until(charge: Charge, instant: datetime) -> Measured:
+        period = Period(billed.start, instant)
+        if charge.basis == "none":
+            return ONE
+        if charge.basis == "lines":
+            return max(_come_to(others, lines_of(charge) or frozenset(), term.product, period), ZERO)
+        split = _split(term, charge)
+        return localised(not_negative(usage(term.meter, period, split), split), split)
+
+    return until
+
+
+def _come_to(lines: list[RatedLine], products: frozenset[str], own: str, period: Period) -> Decimal:
+    """What the lines of these products, or of all but its own, that start in the period come to, as rounded."""
+    return sum(
+        (
+            line.amount.amount
+            for line in lines
+            if (line.product in products if products else line.product != own) and period.contains(line.period.start)
+        ),
+        ZERO,
+    )
+
+
+def _split(term: Term, charge: Charge) -> Split:
+    return replace(charge.split, zone=term.zone) if charge.split.window else charge.split
+
+
+def _fixed(term: Term, cycle: Period, billed: Period) -> Iterator[RatedLine]:
     """An agreed quantity: the whole cycle's price, adjusted, then the share of the cycle that is billed."""
     quantity = ONE if term.quantity is None else term.quantity
     for period, price in term.editions(billed):
-        fall = _priced(term, price, quantity, ZERO)
-        adjust(fall, term.adjustments)
+        bare, own = _peeled(price)
+        listed = None if bare.list_charge is None else bare.list_charge.cost(quantity)
+        fall = _priced(term, bare, bare.charge.cost(quantity), listed)
+        adjust(fall, (*own, *term.adjustments))
         share, text = term.share(period, cycle)
         if share != 1:
             fall.to(share_of(fall.total, share), "proration", text, price.source)
         yield _line(term, billed, period, price, quantity, fall)
 
 
-def _metered(term: Term, cycle: Period, billed: Period, usage: Usage) -> Iterator[RatedLine]:
-    """Measured units, never prorated; a cycle's next line has what the last one left of tiers and limits.
+def _measured(term: Term, cycle: Period, billed: Period, until: _Until) -> Iterator[RatedLine]:
+    """What was measured, never prorated; a cycle's next line has what the last ones left of tiers and limits.
 
     What is measured is always read from the start of the cycle: a maximum, the latest value and unique ones of two
     parts do not add up to those of both.
     """
     share, _ = term.share(billed, cycle)
-    adjustments = prorated(term.adjustments, share)
+    agreed, spent = prorated(term.adjustments, share), Spent()
     parts = term.editions(billed)
-    counted = ZERO
     for period, price in parts:
-        quantity = max(usage(term.meter, Period(billed.start, period.end)), ZERO) - counted
-        fall = _priced(term, price, quantity, counted)
+        bare, own = _peeled(price)
+        own = prorated(own, share)
+        quantity, before = _part(bare.charge, billed, period, until)
+        listed = bare.list_charge.cost(*_part(bare.list_charge, billed, period, until)) if bare.list_charge else None
+        fall = _priced(term, bare, bare.charge.cost(quantity, before), listed)
+        adjustments = spent.left(own, agreed)
         # A minimum is owed for the cycle, so only its last line can fall short of it.
         last = period is parts[-1][0]
         adjust(fall, adjustments if last else [each for each in adjustments if not isinstance(each, Minimum)])
-        yield _line(term, billed, period, price, quantity, fall)
-        counted += quantity
-        if not last:
-            adjustments = remaining(adjustments, fall)
+        unpriced = bare.charge.unpriced(quantity)
+        priced = total(quantity) - total(unpriced) if unpriced else total(quantity)
+        yield _line(term, billed, period, price, priced, fall, unpriced)
+        spent.note(fall, own, agreed)
 
 
-def _priced(term: Term, price: Price, quantity: Decimal, after: Decimal) -> Waterfall:
+def _part(charge: Charge, billed: Period, period: Period, until: _Until) -> tuple[Measured, Measured | None]:
+    """What this part of the cycle added, and what the parts before it held."""
+    now = until(charge, period.end)
+    if period.start == billed.start:
+        return now, None
+    before = until(charge, period.start)
+    return beyond(now, before, charge.split), before
+
+
+def _peeled(price: Price) -> tuple[Price, tuple[Adjustment, ...]]:
+    """The price without the adjustments around its charge, which are then those of the line; the list's are moot."""
+    if not any(isinstance(charge, Adjusted) for charge in price.charges):
+        return price, ()
+    own = price.charge.adjustments(price.source) if isinstance(price.charge, Adjusted) else ()
+    listed = None if price.list_charge is None else _bare(price.list_charge)
+    return replace(price, charge=_bare(price.charge), list_charge=listed), own
+
+
+def _bare(charge: Charge) -> Charge:
+    return charge.charge if isinstance(charge, Adjusted) else charge
+
+
+def _priced(term: Term, price: Price, steps: tuple[Step, ...], listed: tuple[Step, ...] | None) -> Waterfall:
     """The price before adjustments: the list price's steps and, with an override, the difference it makes."""
     fall = Waterfall(term.currency)
-    steps = price.charge.cost(quantity, after)
-    if price.list_charge is None:
+    if listed is None:
         fall.listed(steps, price.source)
     else:
-        fall.listed(price.list_charge.cost(quantity, after), price.list_source or price.source)
+        fall.listed(listed, price.list_source or price.source)
         fall.to(amount(steps), "override", price.charge.sentence(term.currency), price.source)
     return fall
 
 
-def _line(term: Term, billed: Period, period: Period, price: Price, quantity: Decimal, fall: Waterfall) -> RatedLine:
+def _line(
+    term: Term,
+    billed: Period,
+    period: Period,
+    price: Price,
+    quantity: Decimal,
+    fall: Waterfall,
+    unpriced: tuple[Part, ...] = (),
+) -> RatedLine:
     """The one place where a line is rounded."""
     exact, rounded = fall.total, round_amount(fall.total, term.currency)
     if rounded != exact:
@@ -237,4 +226,5 @@ def _line(term: Term, billed: Period, period: Period, price: Price, quantity: De
         exact=exact,
         waterfall=tuple(fall.steps),
         source=price.source,
+        unpriced=unpriced,
     )

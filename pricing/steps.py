@@ -5,9 +5,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from pricing.money import EXACT, ONE, ZERO, grouped, shown
+from pricing.money import EXACT, ONE, ZERO, grouped, plain, shown
 
 MAX_DIGITS = 28
+HUNDRED = Decimal(100)
+PERCENT = "%"
+BLOCKS = "blocks of "
 _PER = {ONE: "each", Decimal(1_000): "per thousand", Decimal(1_000_000): "per million"}
 
 
@@ -16,13 +19,19 @@ class ChargeError(ValueError):
 
 
 class Step(NamedTuple):
-    """One row of the workings: so many units at so much for every `per` of them, plus a flat fee."""
+    """One row of the workings: so many units at so much for every `per` of them, plus a flat fee.
+
+    `label` says what the units are ("packages of 10"), or PERCENT: the quantity is money, the price a share of it.
+    Without a quantity it says what the fee is, "{}" standing for the unit price ("at least {}"). `group` says whose
+    they are.
+    """
 
     quantity: Decimal
     unit_price: Decimal
     per: Decimal = ONE
     flat_fee: Decimal = ZERO
     label: str = ""
+    group: str = ""
 
     @property
     def amount(self) -> Decimal:
@@ -33,27 +42,69 @@ class Step(NamedTuple):
         return EXACT.add(amount, self.flat_fee) if self.flat_fee else amount
 
     def sentence(self, currency: str) -> str:
-        """`10,000,000 at $2.50 per million`, `3 packages of 1,000 at $5.00 each`, `$20.00 flat`."""
-        if not self.quantity:
-            return f"{shown(self.flat_fee, currency)} flat"
-        units = f"{grouped(self.quantity)} {self.label}" if self.label else grouped(self.quantity)
+        """`10,000,000 at $2.50 per million`, `3 packages of 1,000 at $5.00 each`, `$20.00 flat`, `1.2% of $50.00`."""
+        words = self._words(currency)
+        return f"{self.group}: {words}" if self.group else words
+
+    def _words(self, currency: str) -> str:
         fee = f" plus {shown(self.flat_fee, currency)}" if self.flat_fee else ""
+        if self.label == PERCENT and self.quantity:
+            return f"{plain(self.unit_price)}% of {shown(self.quantity, currency)}{fee}"
+        if not self.quantity:
+            if not self.label or self.label == PERCENT or self.label.startswith(BLOCKS):
+                return f"{shown(self.flat_fee, currency)} flat"
+            return self.label.replace("{}", shown(self.unit_price, currency))
+        units = f"{grouped(self.quantity)} {self.label}" if self.label else grouped(self.quantity)
         return f"{units} at {price_text(self.unit_price, self.per, currency)}{fee}"
+
+
+def fee(amount: Decimal, label: str = "", limit: Decimal = ZERO) -> Step:
+    """An amount by itself, with what it is for."""
+    return Step(ZERO, limit, ONE, amount, label)
+
+
+def percent_of(value: Decimal, percent: Decimal, flat_fee: Decimal = ZERO) -> Step:
+    return Step(value, percent, HUNDRED, flat_fee, PERCENT)
 
 
 def amount(steps: Iterable[Step]) -> Decimal:
     """What these steps come to, exactly."""
     result = ZERO
-    for step in steps:
-        result = EXACT.add(result, step.amount)
+    for quantity, unit_price, per, flat_fee, _, _ in steps:
+        if per == ONE:
+            result = EXACT.fma(quantity, unit_price, result)
+        else:
+            result = EXACT.add(result, EXACT.divide(EXACT.multiply(quantity, unit_price), per))
+        if flat_fee:
+            result = EXACT.add(result, flat_fee)
     return result
 
 
-def given_back(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+def given_back(steps: Iterable[Step]) -> tuple[Step, ...]:
     """The same units returned, at what they cost."""
     return tuple(
         step._replace(quantity=step.quantity.copy_negate(), flat_fee=step.flat_fee.copy_negate()) for step in steps
     )
+
+
+def less(steps: tuple[Step, ...], taken: tuple[Step, ...]) -> tuple[Step, ...]:
+    """These steps without those: like from like, what cancels out is gone."""
+    return netted((*steps, *given_back(taken))) if taken else steps
+
+
+def netted(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Steps of one price, label and group added up, in order of first appearance; none that comes to nothing."""
+    found: dict[tuple[Decimal, Decimal, str, str], Step] = {}
+    for step in steps:
+        key = step.unit_price, step.per, step.label, step.group
+        same = found.get(key)
+        found[key] = step if same is None else _added(same, step)
+    return tuple(step for step in found.values() if step.quantity or step.flat_fee)
+
+
+def _added(one: Step, other: Step) -> Step:
+    quantity, flat_fee = EXACT.add(one.quantity, other.quantity), EXACT.add(one.flat_fee, other.flat_fee)
+    return one._replace(quantity=quantity, flat_fee=flat_fee)
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.overrides import AgreedOverride, multiplied, overridden
+from contracts.overrides import AgreedOverride, overridden
 from pricing.charges import Flat, Graduated, Package, PerUnit, Tier, Volume
 from pricing.rating import Price, Term, rate
 
@@ -91,5 +91,5 @@ CHARGES = [
 @given(st.sampled_from(CHARGES), factors, quantities)
 def test_a_multiplied_charge_costs_so_many_times_the_list(charge: object, factor: Decimal, quantity: Decimal) -> None:
     listed = sum((step.amount for step in charge.cost(quantity)), Decimal(0))  # type: ignore[attr-defined]
-    agreed = sum((step.amount for step in multiplied(charge, factor).cost(quantity)), Decimal(0))  # type: ignore[arg-type]
+    agreed = sum((step.amount for step in charge.scaled(factor).cost(quantity)), Decimal(0))  # type: ignore[attr-defined]
     assert abs(agreed - listed * factor) < Decimal("1e-18")

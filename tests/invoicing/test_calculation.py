@@ -63,7 +63,7 @@ EXPECTED = {"input": MILLION * 20, "output": MILLION * 4}
 
 def owed(agreed, quantities, billed=(), through=FEB):
     terms = [each.term for each in agreed]
-    rated = rate(terms, lambda meter, period: quantities.get(meter, Decimal(0)), horizon(billed, through))
+    rated = rate(terms, lambda meter, period, split: quantities.get(meter, Decimal(0)), horizon(billed, through))
     return still_owed(agreed, rated, billed)
 
 

@@ -26,8 +26,8 @@ def comes_to(contract: Contract, through: datetime) -> Decimal:
     terms = [each.term for each in terms_of([contract])[contract.pk]]
     until = horizon(already_billed([contract.pk])[contract.pk], through)
 
-    def measured(meter, period):
-        return usage([(contract.customer.key, meter, period)])[contract.customer.key, meter, period]
+    def measured(*slot):
+        return usage([(contract.customer.key, *slot)])[contract.customer.key, *slot]
 
     return sum((line.amount.amount for line in rate(terms, measured, until)), Decimal(0))
 

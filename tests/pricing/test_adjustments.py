@@ -12,11 +12,11 @@ from pricing.adjustments import (
     Maximum,
     Minimum,
     PercentOff,
+    Spent,
     Waterfall,
     WaterfallStep,
     adjust,
     prorated,
-    remaining,
 )
 from pricing.charges import Graduated, Step, Tier
 from pricing.money import exactly
@@ -146,14 +146,35 @@ def test_a_part_of_a_cycle_prorates_amounts_but_not_percentages():
     )
 
 
-def test_the_next_line_of_a_cycle_has_what_is_left():
+def left_after(amount: str, *acting) -> tuple:
+    """What two of a cycle's adjustments have left when one line of it was adjusted so."""
     adjustments = [HUNDRED_OFF, TEN_PERCENT, Maximum(D(500), "cap"), Minimum(D(50), "floor")]
-    fall = fall_from("80", HUNDRED_OFF)
-    assert remaining(adjustments, fall) == (AmountOff(D(20), "coupon"), *adjustments[1:])
-    fall = fall_from("400", HUNDRED_OFF)
-    assert remaining(adjustments, fall) == (
+    spent, fall = Spent(), fall_from(amount, *acting)
+    spent.note(fall, (), acting)
+    return spent.left((), adjustments)
+
+
+def test_the_next_line_of_a_cycle_has_what_is_left():
+    rest = (TEN_PERCENT, Maximum(D(500), "cap"), Minimum(D(50), "floor"))
+    assert left_after("80", HUNDRED_OFF) == (AmountOff(D(20), "coupon"), *rest)
+    assert left_after("400", HUNDRED_OFF) == (
         AmountOff(D(0), "coupon"),
         TEN_PERCENT,
         Maximum(D(200), "cap"),
         Minimum(D(0), "floor"),
     )
+
+
+def test_what_a_later_line_gives_back_counts_against_a_minimum_again():
+    spent, floor = Spent(), [Minimum(D(100), "floor")]
+    for amount in ("120", "-50"):
+        spent.note(fall_from(amount), (), floor)
+    assert spent.left((), floor) == (Minimum(D(30), "floor"),)
+
+
+def test_a_price_change_brings_its_own_amount_off_less_what_the_last_one_took():
+    spent, agreed = Spent(), [AmountOff(D(40), "coupon")]
+    own = [AmountOff(D(30), "card 1")]
+    spent.note(fall_from("50", *own, *agreed), own, agreed)
+    assert spent.left([AmountOff(D(35), "card 2")], agreed) == (AmountOff(D(5), "card 2"), AmountOff(D(20), "coupon"))
+    assert spent.left([], agreed) == (AmountOff(D(20), "coupon"),)

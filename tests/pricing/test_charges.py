@@ -52,8 +52,8 @@ ADDITIVE = st.one_of(
 CHARGES = st.one_of(ADDITIVE, st.builds(Flat, PRICES))
 
 
-def cost(charge: Charge, quantity: str | Decimal, after: str | Decimal = "0") -> Decimal:
-    return amount(charge.cost(D(quantity), D(after)))
+def cost(charge: Charge, quantity: str | Decimal, after: str | Decimal | None = None) -> Decimal:
+    return amount(charge.cost(D(quantity), None if after is None else D(after)))
 
 
 @pytest.mark.parametrize(
@@ -281,4 +281,4 @@ def test_steps_say_what_they_are():
     assert [step.sentence("EUR") for step in Package(D(5), D(1000)).cost(D(2001))] == [
         "3 packages of 1,000 at €5.00 each"
     ]
-    assert [step.sentence("EUR") for step in Flat(D(20)).cost()] == ["€20.00 flat"]
+    assert [step.sentence("EUR") for step in Flat(D(20)).cost(D(1))] == ["€20.00 flat"]

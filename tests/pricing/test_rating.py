@@ -1,6 +1,5 @@
 """Rating: the journey's numbers, price changes, proration, and the properties everybody relies on."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from pricing.adjustments import AmountOff, Maximum, Minimum, PercentOff
 from pricing.charges import Flat, Graduated, Package, PerUnit, Tier, Volume, load
+from pricing.measures import Split
 from pricing.money import Money, exactly, plain, round_amount
 from pricing.periods import Period, midnight
 from pricing.rating import Price, RatedLine, Term, Usage, rate, slots
@@ -39,17 +39,17 @@ def term(charge=None, **fields) -> Term:
 
 
 def measured(**quantities: str) -> Usage:
-    return lambda meter, period: D(quantities[meter])
+    return lambda meter, period, split: D(quantities[meter])
 
 
 def by_period(quantities: dict[Period, str]) -> Usage:
     """Usage that adds up: a period has what its parts have."""
-    return lambda meter, period: sum(
+    return lambda meter, period, split: sum(
         (D(each) for part, each in quantities.items() if part.overlap(period) == part), D(0)
     )
 
 
-def no_usage(meter: str, period: Period) -> Decimal:
+def no_usage(meter: str, period: Period, split: Split) -> Decimal:
     raise AssertionError("nothing here is metered")
 
 
@@ -215,7 +215,7 @@ def test_the_tier_counter_goes_on_over_a_price_change():
 def test_a_maximum_counts_once_over_a_price_change():
     """What a cycle's maximum (or latest value, or number of users) is does not add up from its parts."""
     peak = {BEFORE: D(10), Period(BEFORE.start, AFTER.end): D(12)}
-    lines = rate([changed(new=PerUnit(D(5)))], lambda meter, period: peak[period], at(2))
+    lines = rate([changed(new=PerUnit(D(5)))], lambda meter, period, split: peak[period], at(2))
     assert [(line.quantity, str(line.amount.amount)) for line in lines] == [(D(10), "1.00"), (D(2), "10.00")]
 
 
@@ -350,9 +350,9 @@ def terms(draw) -> Term:
     )
 
 
-def some_usage(seed: int) -> Callable[[str, Period], Decimal]:
+def some_usage(seed: int) -> Usage:
     """Any numbers will do, as long as the same question gets the same answer."""
-    return lambda meter, period: D((seed + period.seconds) % 977 - 100) * D("0.333")
+    return lambda meter, period, split: D((seed + period.seconds) % 977 - 100) * D("0.333")
 
 
 @given(st.lists(terms(), max_size=3), INSTANTS, st.integers(0, 10**6))
@@ -379,8 +379,8 @@ def test_rating_twice_gives_the_same_and_later_only_adds(agreed, through, seed):
 def test_slots_are_exactly_what_is_asked(agreed, through):
     asked = set()
 
-    def usage(meter: str, period: Period) -> Decimal:
-        asked.add((meter, period))
+    def usage(meter: str, period: Period, split: Split) -> Decimal:
+        asked.add((meter, period, split))
         return D(1)
 
     rate(agreed, usage, through)

@@ -22,6 +22,7 @@ from contracts.terms import (
 from metering.models import Meter
 from pricing.charges import Charge, Flat, Graduated, PerUnit, Tier
 from pricing.drawdown import Drawable, Instrument
+from pricing.measures import Split
 from pricing.money import Money
 from pricing.periods import Period
 from pricing.rating import RatedLine, rate
@@ -78,7 +79,7 @@ def test_expected_usage_of_a_quarter_is_three_months_of_it() -> None:
 
 def test_a_highest_value_is_expected_whatever_the_period() -> None:
     usage = rules.expected_usage(Decimal(7), MONTHS, adds_up=False)
-    assert usage("m", Period(MONTHS[0].start, MONTHS[2].end)) == Decimal(7)
+    assert usage("m", Period(MONTHS[0].start, MONTHS[2].end), Split()) == Decimal(7)
 
 
 @given(
@@ -88,7 +89,7 @@ def test_a_highest_value_is_expected_whatever_the_period() -> None:
 def test_expected_usage_of_parts_adds_up_to_the_whole(a_month: Decimal, cuts: list[int]) -> None:
     usage = rules.expected_usage(a_month, MONTHS, adds_up=True)
     parts = WHOLE.split_at(WHOLE.start + timedelta(seconds=cut) for cut in cuts)
-    assert sum(usage("m", part) for part in parts) == usage("m", WHOLE) == a_month * 12
+    assert sum(usage("m", part, Split()) for part in parts) == usage("m", WHOLE, Split()) == a_month * 12
 
 
 percents = st.decimals(0, 100, places=2)
@@ -141,7 +142,9 @@ def billed_month_by_month(deal: Deal, expected: dict[str, Decimal]) -> list[Deci
         due = [
             (each, rated)
             for each in terms
-            for rated in rate([each.term], lambda meter, period: usage[meter](meter, period), through=month.end)
+            for rated in rate(
+                [each.term], lambda meter, period, split: usage[meter](meter, period, split), through=month.end
+            )
             if (rated.key, rated.period) not in billed and not (each.term.in_advance and rated.due_at > through)
         ]
         billed |= {(rated.key, rated.period) for _, rated in due}
