@@ -139,13 +139,29 @@ def allocate(total: Money, weights: Sequence[Decimal]) -> list[Money]:
         raise ValueError("weights: at least one is needed, and none may be negative")
     if total != total.rounded():
         raise ValueError(f"{total.amount} {total.currency} is not rounded to its currency")
+    places = [place for place, weight in enumerate(weights) if weight] or [0]
+    found = shares(total.amount, [weights[place] or ONE for place in places], exponent(total.currency))
+    result = [Money.zero(total.currency)] * len(weights)
+    for place, share in zip(places, found, strict=True):
+        result[place] = Money(share, total.currency)
+    return result
+
+
+def shares(amount: Decimal, weights: Sequence[Decimal], decimals: int) -> list[Decimal]:
+    """An amount of any unit shared by weight in pieces of so many decimals: they add up, ties go to the earlier one.
+
+    ValueError for no weights, one that is not positive, or an amount that is not in whole pieces.
+    """
+    if not weights:
+        raise ValueError("weights: at least one is needed")
+    if min(weights) <= 0:
+        raise ValueError("weights: must be greater than 0")
     with exactly():
-        places = exponent(total.currency)
-        whole, divisor = total.amount.scaleb(places), sum(weights, ZERO)
-        if not divisor:
-            weights, divisor = [ONE, *[ZERO] * (len(weights) - 1)], ONE
-        units = largest_remainder(whole, [whole * weight for weight in weights], divisor)
-        return [Money(unit.scaleb(-places), total.currency) for unit in units]
+        pieces = amount.scaleb(decimals)
+        if pieces != pieces.to_integral_value():
+            raise ValueError(f"amount: must have at most {decimals} decimals")
+        units = largest_remainder(pieces, [pieces * weight for weight in weights], sum(weights, ZERO))
+        return [unit.scaleb(-decimals) for unit in units]
 
 
 def largest_remainder(whole: Decimal, parts: Sequence[Decimal], divisor: Decimal) -> list[Decimal]:

@@ -18,6 +18,7 @@ from pricing.money import (
     parse,
     plain,
     round_amount,
+    shares,
     shown,
     total,
 )
@@ -151,14 +152,24 @@ def test_shares_need_a_rounded_total_and_weights():
             allocate(usd(amount), weights)
 
 
+def test_units_that_are_no_currency_have_their_own_decimals():
+    assert shares(D("0.0005"), [D(1), D(1)], 4) == [D("0.0003"), D("0.0002")]
+
+
+def test_shares_need_whole_pieces_and_weights_above_zero():
+    for amount, weights in [("1.00", []), ("1.00", [D(1), D(0)]), ("1.005", [D(1)])]:
+        with pytest.raises(ValueError, match="weights|amount"):
+            shares(D(amount), weights, 2)
+
+
 @given(st.integers(-(10**12), 10**12), CURRENCIES, st.lists(AMOUNTS.map(abs), min_size=1, max_size=12))
 def test_shares_add_up_and_none_is_a_unit_off(units, currency, weights):
     whole = Money(D(units).scaleb(-exponent(currency)), currency)
-    shares = allocate(whole, weights)
-    assert total(shares, currency) == whole
-    assert shares == [-share for share in allocate(-whole, weights)]
+    found = allocate(whole, weights)
+    assert total(found, currency) == whole
+    assert found == [-share for share in allocate(-whole, weights)]
     unit, weight = D(1).scaleb(-exponent(currency)), sum(weights)
-    for share, each in zip(shares, weights, strict=True):
+    for share, each in zip(found, weights, strict=True):
         assert (
             not weight
             or abs(Fraction(share.amount) - Fraction(whole.amount) * Fraction(each) / Fraction(weight)) < unit
