@@ -1,0 +1,88 @@
+"""Judge: where an answer is not what the vector expects, field by field."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.peers.vectors import Vector
+
+Difference = tuple[str, str, str]
+"""Where, what is expected, what was answered."""
+
+
+def judge(vector: Vector | Path, answer: Callable[[Vector], Mapping[str, Any]]) -> None:
+    """Fail where our answer is not the peer's. The collection itself advises against its quirks: those are told."""
+    if isinstance(vector, Path):
+        warnings.warn(f"no peer was asked: there is no {vector}; give its directory with --cases DIR", stacklevel=1)
+        return
+    different = verdict(vector, answer(vector))
+    if different and vector.is_quirk:
+        pytest.xfail(f"a quirk of the peer, on purpose not ours: {different}")
+    if different:
+        pytest.fail(different, pytrace=False)
+
+
+def verdict(vector: Vector, got: Mapping[str, Any]) -> str:
+    """Empty if all that is expected was answered so; otherwise who expects what, and what it is."""
+    found = list(_differences(vector.expected, got, "expected"))
+    if not found:
+        return ""
+    source = vector.data.get("source") or {}
+    said = [f"{vector.id} ({vector.what}), from {source.get('repo')} {source.get('path')}: {source.get('what')}"]
+    said += [f"  {where}: {wanted}, got {given}" for where, wanted, given in found]
+    return "\n".join([*said, f"  note: {vector.note}"] if vector.note else said)
+
+
+def _differences(expected: Any, got: Any, where: str) -> Iterator[Difference]:
+    if isinstance(expected, Mapping) and isinstance(got, Mapping):
+        for name, wanted in expected.items():
+            if name not in got:
+                yield f"{where}.{name}", _shown(wanted), "no answer: the adapter does not know it for this model"
+            else:
+                yield from _differences(wanted, got[name], f"{where}.{name}")
+        if where.endswith(".shares") and got.keys() - expected.keys():
+            yield where, _shown(expected), _shown(got)
+    elif where.endswith(".breakdown") and isinstance(expected, list) and isinstance(got, list):
+        yield from _rows(expected, got, where)
+    elif isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):
+        for index, (wanted, given) in enumerate(zip(expected, got, strict=True)):
+            yield from _differences(wanted, given, f"{where}[{index}]")
+    elif not _same(expected, got):
+        yield where, _shown(expected), _shown(got)
+
+
+def _rows(expected: list[Any], got: list[Any], where: str) -> Iterator[Difference]:
+    """Rows in any order; those that come to nothing need not be listed."""
+    left = list(got)
+    missing = []
+    for index, wanted in enumerate(expected):
+        same = next((row for row in left if not list(_differences(wanted, row, where))), None)
+        if same is None:
+            missing.append((f"{where}[{index}]", _shown(wanted)))
+        else:
+            left.remove(same)
+    left = [row for row in left if any(isinstance(value, Decimal) and value for value in row.values())]
+    yield from ((where, wanted, f"only {_shown(left)}") for where, wanted in missing)
+    if left and not missing:
+        yield where, f"{len(expected)} rows", f"also {_shown(left)}"
+
+
+def _same(expected: Any, got: Any) -> bool:
+    if isinstance(got, Decimal):
+        try:
+            return not isinstance(expected, bool) and Decimal(expected) == got
+        except (InvalidOperation, TypeError, ValueError):
+            return False
+    return bool(expected == got) or (not expected and not got)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_shown(each)}" for name, each in value.items()) + "}"
+    return "[" + ", ".join(map(_shown, value)) + "]" if isinstance(value, list) else repr(value)
