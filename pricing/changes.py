@@ -16,13 +16,18 @@ def change_percent(before: Charge, after: Charge) -> Decimal:
     Looked for at the first unit, on and after every edge of either, and far beyond the last; in a matrix cell by cell.
     What was free and is not any more is dearer by 100. Two decimals.
     """
-    largest = ZERO
+    return EXACT.quantize(max(_changes(before, after), key=abs, default=ZERO), Decimal("0.01"))
+
+
+def largest_rise(before: Charge, after: Charge) -> Decimal:
+    """By how many percent it gets dearer where it does so most, looked for at the same quantities; 0 where nowhere."""
+    return EXACT.quantize(max(ZERO, max(_changes(before, after), default=ZERO)), Decimal("0.01"))
+
+
+def _changes(before: Charge, after: Charge) -> Iterator[Decimal]:
     for old, new in _pairs(before, after):
         for quantity in sorted({ONE, *_edges(old), *_edges(new)}):
-            change = _relative(amount(old.whole(quantity)), amount(new.whole(quantity)))
-            if abs(change) > abs(largest):
-                largest = change
-    return EXACT.quantize(largest, Decimal("0.01"))
+            yield _relative(amount(old.whole(quantity)), amount(new.whole(quantity)))
 
 
 def _relative(old: Decimal, new: Decimal) -> Decimal:

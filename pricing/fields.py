@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from dataclasses import fields as dataclass_fields
 from decimal import Decimal
-from functools import cache
 from typing import Annotated, Any, NamedTuple, Protocol, get_type_hints
 
 from pricing.money import EXACT, parse
 from pricing.steps import ChargeError, check
 
 MAX_LISTED = 1_000
+_SLOTS: dict[Any, dict[str, "Slot"]] = {}
 _NUMBER_PATTERN = r"^[0-9]{1,28}(\.[0-9]{1,28})?$"
 
 
@@ -261,15 +261,17 @@ class Table:
         return {"type": "object", "additionalProperties": values, "minProperties": 1, "maxProperties": self.most}
 
 
-@cache
 def slots_of(cls: Any) -> dict[str, Slot]:
     """The fields of a charge or a record, in order: what each holds and its default, MISSING if it must be given."""
-    if hasattr(cls, "_field_defaults"):
-        defaults = {name: cls._field_defaults.get(name, MISSING) for name in cls._fields}
-    else:
-        defaults = {field.name: field.default for field in dataclass_fields(cls) if field.init}
-    hints = get_type_hints(cls, include_extras=True)
-    return {name: Slot(hints[name].__metadata__[0], default) for name, default in defaults.items()}
+    found = _SLOTS.get(cls)
+    if found is None:
+        if hasattr(cls, "_field_defaults"):
+            defaults = {name: cls._field_defaults.get(name, MISSING) for name in cls._fields}
+        else:
+            defaults = {field.name: field.default for field in dataclass_fields(cls) if field.init}
+        hints = get_type_hints(cls, include_extras=True)
+        found = _SLOTS[cls] = {name: Slot(hints[name].__metadata__[0], default) for name, default in defaults.items()}
+    return found
 
 
 def read_fields(given: Mapping[str, Any], cls: Any, where: str, depth: int) -> dict[str, Any]:

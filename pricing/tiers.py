@@ -42,14 +42,21 @@ class PercentTier(NamedTuple):
     up_to: MaybeAmount
     percent: Price
     flat_fee: Price = ZERO
-    block = cap = None
+
+    @property
+    def block(self) -> None:
+        """Money comes in no blocks."""
+
+    @property
+    def cap(self) -> None:
+        """A share of money is not capped tier by tier."""
 
     def step(self, per: Decimal) -> Step:
         """The step of this tier, with nothing in it yet."""
         return percent_of(ZERO, self.percent, self.flat_fee)
 
     def sentence(self, per: Decimal, currency: str) -> str:
-        return f"{plain(self.percent)}%" + _and(self.flat_fee, self.cap, currency)
+        return f"{plain(self.percent)}%" + _and(self.flat_fee, None, currency)
 
 
 Tiers = Annotated[tuple[Tier, ...], Listed(Record(Tier), "tiers")]

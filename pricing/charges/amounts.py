@@ -107,6 +107,9 @@ class Committed(Charge):
             steps += (fee(surcharge, f"beyond {{}} at {plain(self.overage_factor)} times the price", committed),)
         return steps
 
+    def edges(self) -> set[Decimal]:
+        return self.charge.edges() | ({self.quantity} if self.quantity is not None else set())
+
     def sentence(self, currency: str) -> str:
         what = shown(self._committed(), currency) if self.quantity is None else f"{grouped(self.quantity)} units"
         owed = ", owed in any case" if self.true_up else ""

@@ -97,6 +97,10 @@ class Charge:
         """Every price, fee and percentage times `factor`; quantities stay. ChargeError if a number gets too long."""
         return replace(self, **scaled_fields(self, factor))
 
+    def edges(self) -> set[Decimal]:
+        """Quantities, as measured, at which the price of the next unit may change."""
+        return {edge for _, child in self.children for edge in child.edges()}
+
     @property
     def children(self) -> Iterator[tuple[str, "Charge"]]:
         """The charges this one is built on, each with the path of its field."""

@@ -80,5 +80,8 @@ class Capacity(Charge):
     def prices(self, properties: Mapping[str, str | None]) -> bool:
         return not self.by or properties[self.by] in self._units
 
+    def edges(self) -> set[Decimal]:
+        return {limit for tier in self.tiers for _, limit in tier.limits if limit is not None}
+
     def sentence(self, currency: str) -> str:
         return ", ".join(f"{shown(tier.price, currency)} {tier.label}" for tier in self.tiers)

@@ -84,6 +84,9 @@ class Percent(Charge):
             steps.append(fee(more, "transactions of at most {}", self.transaction_max))
         return steps
 
+    def edges(self) -> set[Decimal]:
+        return set() if self.free_amount is None else {self.free_amount}
+
     def sentence(self, currency: str) -> str:
         if self.split == WHOLE:
             return f"{plain(self.percent)}% of the amount"

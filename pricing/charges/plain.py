@@ -1,6 +1,7 @@
 """Charges on one number: flat, per unit, packages, a share of money, what events carry, outcomes."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated
 
 from pricing.charges.base import Charge
@@ -61,6 +62,9 @@ class Package(Charge):
         count = round_up(quantity, self.size) if self.rounding == "up" else EXACT.divide_int(quantity, self.size)
         return (Step(count, self.unit_price, label=f"packages of {grouped(self.size)}"),) if count else ()
 
+    def edges(self) -> set[Decimal]:
+        return set() if self.rounding == "none" else {EXACT.multiply(self.size, count) for count in range(1, 6)}
+
     def sentence(self, currency: str) -> str:
         which = {"up": "package", "down": "full package", "none": "package and part of it"}[self.rounding]
         price = shown(self.unit_price, currency)
@@ -109,6 +113,9 @@ class OutcomeShare(Charge):
         value = total(measured)
         above = EXACT.subtract(value, min(self.baseline, max(value, ZERO)))
         return (percent_of(above, self.percent),) if above else ()
+
+    def edges(self) -> set[Decimal]:
+        return {self.baseline}
 
     def sentence(self, currency: str) -> str:
         above = f" above {shown(self.baseline, currency)}" if self.baseline else ""

@@ -50,6 +50,10 @@ class Converted(Charge):
     def whole(self, measured: Measured) -> tuple[Step, ...]:
         return self.charge.whole(self.converted(total(measured)))
 
+    def edges(self) -> set[Decimal]:
+        back = EXACT.divide if self.operation == "multiply" else EXACT.multiply
+        return {back(edge, self.factor) for edge in self.charge.edges()}
+
     def sentence(self, currency: str) -> str:
         how = "times" if self.operation == "multiply" else "divided by"
         words = f"{self.charge.sentence(currency)}; units are those measured {how} {grouped(self.factor)}"
@@ -73,6 +77,9 @@ class Allowance(Charge):
     def whole(self, measured: Measured) -> tuple[Step, ...]:
         quantity = total(measured)
         return self.charge.whole(EXACT.subtract(quantity, min(self.units, max(quantity, ZERO))))
+
+    def edges(self) -> set[Decimal]:
+        return {self.units, *(EXACT.add(self.units, edge) for edge in self.charge.edges())}
 
     def sentence(self, currency: str) -> str:
         return f"First {grouped(self.units)} free, then {lowered(self.charge.sentence(currency))}"

@@ -1,6 +1,7 @@
 """Charges whose price depends on how much there is: graduated, volume, graduated percent, capacity."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from pricing.charges.base import Charge
 from pricing.charges.kinds import kind
@@ -14,6 +15,9 @@ from pricing.tiers import PercentTiers, Rung, Tiers, climb, ladder, stand, tiers
 @dataclass(frozen=True, slots=True)
 class _Tiered(Charge):
     _ladder: tuple[Rung, ...] = field(init=False, repr=False, compare=False)
+
+    def edges(self) -> set[Decimal]:
+        return {rung.up_to for rung in self._ladder[:-1]}
 
 
 @dataclass(frozen=True, slots=True)
