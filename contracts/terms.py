@@ -244,13 +244,14 @@ def _editions_in_force(line: DealLine) -> list[Edition]:
 
 
 def _suits(agreed: LineTerms, charge: Charge) -> bool:
-    """Whether a later price can apply to what was agreed: a flat one not to measured units or several of a thing.
+    """Whether a later price can apply to what was agreed: one that needs no quantity (a flat one, a share of other
+    lines) not to measured units or several of a thing, and one that does not to neither.
 
     One that cannot leaves the price before it in force.
     """
-    if isinstance(charge, Flat):
-        return agreed.product.meter is None and agreed.quantity in (None, 1)
-    return agreed.product.meter is not None or agreed.quantity is not None
+    if charge.basis == "quantity":
+        return agreed.product.meter is not None or agreed.quantity is not None
+    return agreed.product.meter is None and agreed.quantity in (None, 1)
 
 
 def _end_of_day(line: DealLine, zone: str) -> datetime:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -21,8 +20,7 @@ from invoicing.queries import already_billed
 from invoicing.unpriced import unpriced_changes, write_unpriced
 from metering.queries import usage
 from pricing.drawdown import Instrument
-from pricing.measures import WHOLE, Split
-from pricing.money import ZERO
+from pricing.measures import Measured, Split
 from pricing.periods import Period
 from pricing.rating import RatedLine, rate, slots
 
@@ -40,7 +38,7 @@ class Gathered:
     instruments: list[Instrument]
     commits: dict[str, Commit]
     rated_through: datetime
-    usage: dict[tuple[str, str, Period, Split], Any] = field(default_factory=dict)
+    usage: dict[tuple[str, str, Period, Split], Measured] = field(default_factory=dict)
     drafts: dict[str, Invoice] = field(default_factory=dict)
     unpriced: list[UnpricedUsage] = field(default_factory=list)
 
@@ -74,8 +72,8 @@ class Gathered:
             through=through,
         )
 
-    def _measured(self, meter: str, period: Period) -> Any:
-        return self.usage.get((self.contract.customer.key, meter, period, WHOLE), ZERO)
+    def _measured(self, meter: str, period: Period, split: Split) -> Measured:
+        return self.usage[self.contract.customer.key, meter, period, split]
 
 
 def gather(contract_ids: Iterable[UUID], through: datetime) -> list[Gathered]:
@@ -140,9 +138,9 @@ def _gathered_or_failed(ids: Sequence[UUID], through: datetime) -> list[tuple[UU
 
 def _add_usage(gathered: list[Gathered]) -> None:
     wanted = {
-        (facts.contract.customer.key, meter, period, WHOLE)
+        (facts.contract.customer.key, *slot)
         for facts in gathered
-        for meter, period in slots([each.term for each in facts.terms], facts.rated_through)
+        for slot in slots([each.term for each in facts.terms], facts.rated_through)
     }
     measured = usage(wanted)
     for facts in gathered:

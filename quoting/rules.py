@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from contracts.terms import ContractTerm
 from pricing.drawdown import Drawable, Instrument, draw_down
+from pricing.measures import WHOLE, Measured, Part, Split
 from pricing.money import EXACT, ZERO, Money, exactly, share_of
 from pricing.periods import Period
 from pricing.rating import RatedLine, Term, Usage, rate
@@ -43,27 +44,32 @@ class LineTotal:
 def expected_usage(a_month: Decimal, months: Sequence[Period], *, adds_up: bool) -> Usage:
     """Usage as expected: so much a month, in part of a month in proportion. Parts of a period add up to the whole.
 
-    Where measurements do not add up (a maximum, the latest value) every period has the month's.
+    Where measurements do not add up (a maximum, the latest value) every period has the month's. What a charge wants
+    told apart is not: nobody expects usage by every property, so it is one part without values.
     """
 
     def until(instant: datetime) -> Decimal:
         share = sum((_passed(month, instant) for month in months), Fraction(0))
         return share_of(a_month, share).quantize(_QUANTITY_PLACES)
 
-    def measured(_: str, period: Period) -> Decimal:
-        return EXACT.subtract(until(period.end), until(period.start)) if adds_up else a_month
+    def measured(_: str, period: Period, split: Split) -> Measured:
+        quantity = EXACT.subtract(until(period.end), until(period.start)) if adds_up else a_month
+        if split == WHOLE:
+            return quantity
+        return (Part(quantity),) if quantity else ()
 
     return measured
 
 
 def rated(terms: Iterable[ContractTerm], usage: Mapping[str, Usage], until: Period) -> list[RatedLine]:
-    """All lines of the term, each at its own expected usage (by the term's key)."""
-    lines = [
-        line
-        for each in terms
-        for line in rate([each.term], usage.get(each.term.key, _none), through=max(until.end, each.term.end))
-    ]
-    return sorted(lines, key=lambda line: line.period.start)
+    """All lines of the term, each at its own expected usage (by the term's key).
+
+    Rated together, for some are a share of others; and each as if it had a meter of its own, for two of one meter may
+    be expected to use differently.
+    """
+    own = [replace(each.term, meter=each.term.meter and each.term.key) for each in terms]
+    through = max([until.end, *(term.end for term in own)])
+    return rate(own, lambda key, *slot: usage[key](key, *slot) if key in usage else ZERO, through)
 
 
 def month_totals(
@@ -158,7 +164,3 @@ def _passed(month: Period, instant: datetime) -> Fraction:
 
 def _sum(lines: Iterable[RatedLine], currency: str) -> Money:
     return sum((line.amount for line in lines), Money.zero(currency))
-
-
-def _none(_: str, __: Period) -> Decimal:
-    return ZERO

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Any
 
 from config.bench.figures import seconds, typical
 from config.journey.story import Story
@@ -17,9 +16,8 @@ from invoicing.operations import bill_due
 from metering.events import Event
 from metering.operations import ingest
 from metering.queries import usage
-from pricing.measures import WHOLE
-from pricing.periods import Period, add_months, midnight
-from pricing.rating import RatedLine, rate, slots
+from pricing.periods import add_months, midnight
+from pricing.rating import RatedLine, Usage, rate, slots
 
 CONTRACTS, MONTHS = 50, 3
 
@@ -73,13 +71,13 @@ def _rating(contracts: list[Contract], through: datetime) -> Callable[[], list[R
     """Everything gathered; calling it rates each contract."""
     agreed = terms_of(contracts)
     terms = {each.customer.key: [one.term for one in agreed[each.pk]] for each in contracts}
-    wanted = [(key, *slot, WHOLE) for key, of_one in terms.items() for slot in slots(of_one, through)]
+    wanted = [(key, *slot) for key, of_one in terms.items() for slot in slots(of_one, through)]
     measured = usage(wanted)
 
     def work() -> list[RatedLine]:
         return [line for key, of_one in terms.items() for line in rate(of_one, _of(key), through)]
 
-    def _of(key: str) -> Callable[[str, Period], Any]:
-        return lambda meter, period: measured[key, meter, period, WHOLE]
+    def _of(key: str) -> Usage:
+        return lambda meter, period, split: measured[key, meter, period, split]
 
     return work
