@@ -65,10 +65,12 @@ def candidate_of_sheet(
     book = _published(card, deltas, without=sheet.pk)
     before = offers_at(book, card.pk, sheet.effective_from)
     after = offers_at(book.with_sheet(sheet), card.pk, sheet.effective_from)
-    known = {product.pk: product for product in new_products}
-    stored = Product.objects.filter(pk__in=(before.keys() | after.keys() | sheet.offers.keys()) - known.keys())
-    known |= {product.pk: product for product in stored.select_related("meter")}
-    return Candidate(card, version, sheet, at, book, deltas, before, after, known)
+    _, base = sheets_at(book, card.pk, sheet.effective_from)
+    named = before.keys() | after.keys() | sheet.offers.keys() | (base.offers.keys() if base is not None else set())
+    products = {product.pk: product for product in new_products}
+    stored = Product.objects.filter(pk__in=named - products.keys()).select_related("meter")
+    products |= {product.pk: product for product in stored}
+    return Candidate(card, version, sheet, at, book, deltas, before, after, products)
 
 
 def offers_at(book: PriceBook, card: UUID, instant: datetime) -> dict[UUID, Offer]:

@@ -169,9 +169,9 @@ def impact_in(candidate: Candidate) -> Impact:
     return Impact(
         candidate,
         [_added_up(currency, rerated) for currency in sorted({each.before.currency for each in rerated})],
-        sorted(
-            (each for each in rerated if each.difference), key=lambda each: (-abs(each.difference), each.number)
-        )[:TOP],
+        sorted((each for each in rerated if each.difference), key=lambda each: (-abs(each.difference), each.number))[
+            :TOP
+        ],
         not_reached,
         [quote for source in _quotes for quote in source(candidate)],
     )
@@ -229,7 +229,7 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def _margin(revenue: Decimal, cost: Decimal) -> Decimal | None:
-    if not revenue or not cost:
+    if not revenue:
         return None
     share = EXACT.divide(EXACT.subtract(revenue, cost), revenue)
     return EXACT.multiply(share, Decimal(100)).quantize(Decimal("0.1"))

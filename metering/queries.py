@@ -1,9 +1,10 @@
 """Questions about usage."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from metering.models import Meter, QuarantinedEvent, UsageEvent
 from metering.screening import counts
+from metering.sightings import Asked, Values
 from metering.store import event_store
 from metering.totals import Request
 from pricing.measures import Measured, Split
@@ -26,6 +27,20 @@ def usage(requests: Iterable[tuple[str, str, Period, Split]]) -> dict[tuple[str,
     if missing:
         raise LookupError(f"there is no meter {missing[0]!r}")
     return dict(event_store().totals([Request(customer, meters[key], *how) for customer, key, *how in asked]))
+
+
+def meters_in_use(meters: Iterable[Meter], period: Period) -> set[str]:
+    """The keys of those meters that counted at least one event in the period, of whomever; one query."""
+    return event_store().meters_in_use(meters, period)
+
+
+def values_seen(asked: Iterable[Asked], period: Period) -> Mapping[Asked, Mapping[Values, int]]:
+    """Which combinations of values of these properties the events that a meter counted carried, and how many each.
+
+    One query. Values are text as PostgreSQL's `->>` writes them, None where an event lacks the property; of very many
+    combinations the most frequent.
+    """
+    return event_store().values_seen(asked, period)
 
 
 def known_customers(keys: set[str]) -> set[str]:

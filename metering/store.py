@@ -1,6 +1,6 @@
 """The event store: where usage is kept and added up. One seam, so that it can be PostgreSQL or something larger."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -9,8 +9,12 @@ from django.db import connection, transaction
 from django.db.utils import IntegrityError
 from psycopg.errors import UniqueViolation
 
+from metering import sightings
+from metering.models import Meter
+from metering.sightings import Asked, Values
 from metering.totals import Key, Request, totals
 from pricing.measures import Measured
+from pricing.periods import Period
 
 
 class Identity(NamedTuple):
@@ -50,6 +54,12 @@ class EventStore(Protocol):
 
         A Decimal (0 where nothing was reported) when it is not to be told apart, parts otherwise.
         """
+
+    def meters_in_use(self, meters: Iterable[Meter], period: Period) -> set[str]:
+        """The keys of those meters that counted at least one event, of whomever."""
+
+    def values_seen(self, asked: Iterable[Asked], period: Period) -> Mapping[Asked, Mapping[Values, int]]:
+        """Which combinations of values the counted events carried, as `metering.sightings` documents."""
 
 
 _COPY = """
@@ -101,6 +111,12 @@ class PostgresEventStore:
     def totals(self, requests: Sequence[Request]) -> dict[Key, Measured]:
         """At most one query for each aggregation and shape in use, however many requests."""
         return totals(requests)
+
+    def meters_in_use(self, meters: Iterable[Meter], period: Period) -> set[str]:
+        return sightings.meters_in_use(meters, period)
+
+    def values_seen(self, asked: Iterable[Asked], period: Period) -> Mapping[Asked, Mapping[Values, int]]:
+        return sightings.values_seen(asked, period)
 
     def _copied(self, rows: Sequence[Row]) -> bool:
         """Store them all, or none when one is there already."""

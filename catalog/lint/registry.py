@@ -1,13 +1,12 @@
 """The rules of lint by name, and how they are asked."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from uuid import UUID
 
-from catalog.editions import Offer, PriceBook, Sheet
-from catalog.models import Product, RateCard, RateCardVersion
+from catalog.candidates import Candidate, candidate_of
+from catalog.models import RateCardVersion
 
 
 class Severity(StrEnum):
@@ -26,24 +25,6 @@ class Finding:
     severity: Severity
     where: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """Prices about to be published, beside those they would replace. A proposal that is not stored has no `version`.
-
-    `before` and `after` are what a contract signed when they take effect would get without and with them, the base's
-    prices filling in; `book` holds what is published of the card, its base and its deltas, without the candidate.
-    """
-
-    card: RateCard
-    version: RateCardVersion | None
-    sheet: Sheet
-    at: datetime
-    book: PriceBook
-    before: Mapping[UUID, Offer]
-    after: Mapping[UUID, Offer]
-    products: Mapping[UUID, Product]
 
 
 Look = Callable[[Candidate], Iterable[tuple[str, str]]]
@@ -67,10 +48,10 @@ RULES: dict[str, Rule] = {}
 
 
 def rule(name: str, severity: Severity, looks_for: str) -> Callable[[Look], Look]:
-    """Add a rule. Its name stays: reasons given for warnings and API clients refer to it."""
+    """Add a rule. Its name stays: reasons given for warnings and clients of the API refer to it."""
 
     def added(look: Look) -> Look:
-        if name in RULES and RULES[name].look.__qualname__ != look.__qualname__:
+        if name in RULES:
             raise ValueError(f"there already is a lint rule {name!r}")
         RULES[name] = Rule(name, severity, looks_for, look)
         return look
@@ -79,15 +60,12 @@ def rule(name: str, severity: Severity, looks_for: str) -> Callable[[Look], Look
 
 
 def findings(version: RateCardVersion, *, at: datetime) -> list[Finding]:
-    """What every rule finds in a version, errors first, then by rule and place."""
-    raise NotImplementedError
+    """What every rule finds in a version as of an instant; errors first, then by rule and place."""
+    return findings_in(candidate_of(version, at=at))
 
 
-def findings_of_sheet(sheet: Sheet, card: RateCard, *, at: datetime) -> list[Finding]:
-    """The same of a proposal that is not stored."""
-    raise NotImplementedError
-
-
-def _in_order(found: Iterable[Finding]) -> list[Finding]:
+def findings_in(candidate: Candidate) -> list[Finding]:
+    """The same of a candidate already gathered, perhaps of a proposal that is not stored."""
     weight = list(Severity)
+    found = [finding for each in RULES.values() for finding in each.findings(candidate)]
     return sorted(found, key=lambda each: (weight.index(each.severity), each.rule, each.where, each.text))
