@@ -27,6 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("contracts.api")),
     path("api/v1/", include("quoting.api")),
     path("api/v1/", include("invoicing.api")),
+    path("prices/", include("catalog.portal")),
     path("q/", include("quoting.portal")),
     path("i/", include("invoicing.portal")),
     path("hooks/", include("integrations.webhooks")),

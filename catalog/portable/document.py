@@ -13,8 +13,6 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from pricing.schema import charge_schema
-
 from catalog.editions import Offer
 from catalog.models import Feature, Product, RateCardVersion, SelectionRule
 from catalog.portable.nodes import Fields, Node, Unreadable, Word, find, from_json, from_yaml, plain
@@ -36,6 +34,7 @@ from catalog.portable.shapes import (
 from metering.models import Meter
 from pricing.charges import ChargeError, load
 from pricing.money import ONE, exponent
+from pricing.schema import charge_schema
 
 FORMAT = 1
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -167,7 +166,7 @@ class ChargeShape:
             return reading.wrong(find(node, steps), f"{path}.{where}", text)
 
     def schema(self) -> dict[str, Any]:
-        return {"$ref": "#/$defs/charge"}
+        return {"$ref": "#/$defs/priced"}
 
 
 class CurrencyShape(Text):
@@ -204,14 +203,14 @@ def read(text: str, *, is_json: bool = False) -> Document:
 
 def schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the file."""
-    charges = charge_schema()
-    kinds = charges.pop("$defs", {})
-    kinds.setdefault("charge", {name: value for name, value in charges.items() if not name.startswith("$")})
+    priced = charge_schema()
+    kinds = priced.pop("$defs")
+    del priced["$schema"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Quoin prices as code",
         **_shape().schema(),
-        "$defs": kinds,
+        "$defs": kinds | {"priced": priced},
     }
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db import transaction
 
-from catalog import impact, lint
+from catalog import lint
+from catalog.impact import Impact, impact_lines, impact_of
 from catalog.portable.applying import rehearsed
 from catalog.portable.planning import CardPlan, Difference, Plan
 from governance.acts import Act
@@ -20,7 +21,7 @@ class Report:
 
     plan: Plan
     findings: dict[str, list[lint.Finding]] = field(default_factory=dict)
-    impacts: dict[str, impact.Impact] = field(default_factory=dict)
+    impacts: dict[str, Impact] = field(default_factory=dict)
 
 
 def report(asked: Plan, *, act: Act) -> Report:
@@ -31,7 +32,7 @@ def report(asked: Plan, *, act: Act) -> Report:
     with transaction.atomic():
         for key, version in rehearsed(asked, act=act).items():
             found.findings[key] = lint.findings(version, at=act.at)
-            found.impacts[key] = impact.impact_of(version, at=act.at)
+            found.impacts[key] = impact_of(version, at=act.at)
         transaction.set_rollback(True)
     return found
 

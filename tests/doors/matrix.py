@@ -149,4 +149,5 @@ API = {
 OPEN = {
     "", "favicon.ico", "health", "api/schema/", "api/docs/", "hooks/stripe",
     "q/<str:token>/", "q/<str:token>/pdf", "i/<str:token>/", "i/<str:token>/pdf",
+    "prices/<slug:key>", "prices/<slug:key>.json", "prices/<slug:key>/estimate",
 }  # fmt: skip
