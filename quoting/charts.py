@@ -5,12 +5,13 @@ Colours are attributes, because a document's stylesheet does not reach into an S
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from math import ceil
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from catalog.charts import scale
 from contracts.words import amount_text, day_text
 from pricing.money import ZERO, shown
 from pricing.periods import local_days
@@ -20,7 +21,6 @@ WIDTH, HEIGHT = 720, 150
 LEFT, RIGHT, TOP, BOTTOM = 58, 6, 20, 24
 MOST_LABELS = 12
 LONGEST_AMOUNT = len("$1,234.56")
-NICE = [Decimal(n) for n in ("1", "2", "2.5", "5", "10")]
 FONT = "Inter, DejaVu Sans, sans-serif"
 
 
@@ -59,16 +59,6 @@ def bars(data: Sequence[Bar], currency: str) -> SafeString:
         format_html_join("", "{}", ((mark,) for mark in marks)),
         format_html_join("", '<text x="{}" y="{}" text-anchor="middle" fill="#64748b">{}</text>', names),
     )
-
-
-def scale(highest: Decimal) -> tuple[Decimal, Decimal]:
-    """The top of the scale and the distance of its lines: three to five lines, at round numbers."""
-    if highest <= 0:
-        return Decimal(1), Decimal(1)
-    rough = highest / 4
-    power = Decimal(1).scaleb(rough.adjusted())
-    step = next(nice * power for nice in NICE if nice * power >= rough)
-    return (highest / step).to_integral_value(ROUND_CEILING) * step, step
 
 
 def _amounts_shown(data: Sequence[Bar]) -> set[int]:

@@ -1,0 +1,189 @@
+"""What a price comes to by quantity, as two charts: the total, and what a unit of it costs. SVG, drawn here.
+
+Every point carries its figures in a title, which browsers show under the pointer and readers read out.
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import ROUND_CEILING, Decimal
+from typing import NamedTuple
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from pricing.curves import Curve
+from pricing.money import EXACT, ONE, ZERO, grouped, plain, shown
+
+WIDTH, HEIGHT = 400, 168
+LEFT, RIGHT, TOP, BOTTOM = 56, 10, 10, 24
+MOST_LINES = 6
+NICE = [Decimal(n) for n in ("1", "2", "2.5", "5", "10")]
+SIZES = [(Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(10**3), "k")]
+Label = Callable[[Decimal], str]
+
+
+class Line(NamedTuple):
+    """One line of a chart: its points, each with what its title says."""
+
+    label: str
+    points: Sequence[tuple[Decimal, Decimal, str]]
+
+
+class Charts(NamedTuple):
+    """The two charts, what the second one's unit is, and the labels of the lines where there are several."""
+
+    totals: SafeString
+    each: SafeString
+    each_unit: str
+    labels: list[str]
+    left_out: int
+
+
+def charts(curves: Sequence[Curve], currency: str, unit: str) -> Charts | None:
+    """Both charts of these curves, the first six of many; None where nothing depends on a quantity."""
+    drawn = [curve for curve in curves if len(curve.points) > 1][:MOST_LINES]
+    if not drawn:
+        return None
+    per, of_unit = _per([each for curve in drawn for quantity, _, each in curve.points if quantity > 0], unit)
+    totals, units = [], []
+
+    def words(each: Decimal) -> str:
+        return f"{figure(EXACT.multiply(each, per), currency)} {of_unit}"
+
+    for curve in drawn:
+        said = [
+            (
+                quantity,
+                total,
+                EXACT.multiply(each, per),
+                _title(curve.label, quantity, total, words(each), currency, unit),
+            )
+            for quantity, total, each in curve.points
+        ]
+        totals.append(Line(curve.label, [(quantity, total, title) for quantity, total, _, title in said]))
+        units.append(Line(curve.label, [(quantity, each, title) for quantity, _, each, title in said if quantity > 0]))
+    return Charts(
+        _chart(totals, f"Total in {currency} by {unit}s", currency),
+        _chart(units, f"Price {of_unit} in {currency} by {unit}s", currency),
+        of_unit,
+        [line.label for line in totals] if len(totals) > 1 else [],
+        max(0, len(curves) - MOST_LINES),
+    )
+
+
+def scale(highest: Decimal) -> tuple[Decimal, Decimal]:
+    """The top of the scale and the distance of its lines: three to five lines, at round numbers."""
+    if highest <= 0:
+        return ONE, ONE
+    rough = highest / 4
+    power = ONE.scaleb(rough.adjusted())
+    step = next(nice * power for nice in NICE if nice * power >= rough)
+    return (highest / step).to_integral_value(ROUND_CEILING) * step, step
+
+
+def compact(number: Decimal) -> str:
+    """A number on a scale: 2.5M, 10k, 0.25."""
+    for size, letter in SIZES:
+        if abs(number) >= size:
+            return f"{grouped((number / size).normalize())}{letter}"
+    return grouped(number)
+
+
+def figure(number: Decimal, currency: str) -> str:
+    """An amount to six digits that count; the rest is of no use to anybody."""
+    return shown(Decimal(plain(Decimal(f"{number:.6g}"))) if number else ZERO, currency)
+
+
+def _per(prices: Sequence[Decimal], unit: str) -> tuple[Decimal, str]:
+    """For how many units a price is shown: so many that it is a number one can read."""
+    dearest = max(prices, default=ZERO)
+    for per, words in ((ONE, f"per {unit}"), (Decimal(1_000), f"per 1,000 {unit}s")):
+        if not dearest or dearest * per >= Decimal("0.05"):
+            return per, words
+    return Decimal(1_000_000), f"per million {unit}s"
+
+
+def _title(label: str, quantity: Decimal, total: Decimal, each: str, currency: str, unit: str) -> str:
+    """`10,000,000 tokens: $25.00, $2.50 per million tokens`, under the name of its line."""
+    words = f"{grouped(quantity)} {unit if quantity == 1 else f'{unit}s'}: {figure(total, currency)}"
+    if quantity > 0:
+        words += f", {each}"
+    return f"{label}\n{words}" if label else words
+
+
+def _chart(lines: Sequence[Line], name: str, currency: str) -> SafeString:
+    points = [point for line in lines for point in line.points]
+    widest = max((x for x, _, _ in points), default=ONE) or ONE
+    top, step = scale(max((y for _, y, _ in points), default=ZERO))
+    return format_html(
+        '<svg class="rate-chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>',
+        WIDTH,
+        HEIGHT,
+        name,
+        _grid(top, step, lambda value: _money_tick(value, currency)),
+        _quantities(widest),
+        format_html_join("", "{}", ((_line(line, place, widest, top),) for place, line in enumerate(lines))),
+    )
+
+
+def _grid(top: Decimal, step: Decimal, label: Label) -> SafeString:
+    values = [step * count for count in range(int(top / step) + 1)]
+    return format_html_join(
+        "",
+        '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text x="{}" y="{}" text-anchor="end">{}</text>',
+        (
+            (LEFT, WIDTH - RIGHT, _y(value, top), _y(value, top), LEFT - 6, _y(value, top) + 4, label(value))
+            for value in values
+        ),
+    )
+
+
+def _quantities(widest: Decimal) -> SafeString:
+    _, step = scale(widest)
+    values = [step * count for count in range(int(widest / step) + 1)]
+    return format_html_join(
+        "",
+        '<text x="{}" y="{}" text-anchor="{}">{}</text>',
+        (
+            (
+                _x(value, widest),
+                HEIGHT - 6,
+                "end" if _x(value, widest) > WIDTH - RIGHT - 14 else "middle",
+                compact(value),
+            )
+            for value in values
+        ),
+    )
+
+
+def _line(line: Line, place: int, widest: Decimal, top: Decimal) -> SafeString:
+    places = [(_x(x, widest), _y(y, top), title) for x, y, title in line.points]
+    return format_html(
+        '<g class="line line-{}"><polyline points="{}"/>{}</g>',
+        place,
+        " ".join(f"{x},{y}" for x, y, _ in places),
+        format_html_join(
+            "",
+            '<g class="point"><title>{}</title><circle class="dot" cx="{}" cy="{}" r="2.5"/>'
+            '<circle class="hit" cx="{}" cy="{}" r="9"/></g>',
+            ((title, x, y, x, y) for x, y, title in places),
+        ),
+    )
+
+
+def _x(value: Decimal, widest: Decimal) -> Decimal:
+    return _px(LEFT + (WIDTH - LEFT - RIGHT) * value / widest)
+
+
+def _y(value: Decimal, top: Decimal) -> Decimal:
+    return _px(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / top)
+
+
+def _px(number: Decimal) -> Decimal:
+    return number.quantize(Decimal("0.1"))
+
+
+def _money_tick(value: Decimal, currency: str) -> str:
+    if value >= 10_000:
+        text = shown(ZERO, currency)
+        return f"{text[: text.index('0')]}{compact(value)}"
+    return shown(value, currency).removesuffix(".00")
