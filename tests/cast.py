@@ -199,13 +199,18 @@ def quote_for_contoso(
 
 
 def empty_quote(
-    *, to: Customer | None = None, start_on: date = START_ON, months: int = 12, **fields: Any
+    *,
+    to: Customer | None = None,
+    start_on: date = START_ON,
+    months: int = 12,
+    rate_card: RateCard | str | None = "standard",
+    **fields: Any,
 ) -> QuoteVersion:
-    """A draft of Ben's with nothing in it yet, on the standard card."""
+    """A draft of Ben's with nothing in it yet, on the standard card, another, or (None) the one the rules choose."""
     policies()
     quote: Quote = quoting.draft_quote(
         customer=to or contoso(),
-        rate_card=standard_card().card,
+        rate_card=rate_card if rate_card != "standard" else standard_card().card,
         owner=person("ben"),
         start_on=start_on,
         months=months,
