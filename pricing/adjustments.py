@@ -182,6 +182,8 @@ class Spent:
 
     def left(self, own: Sequence[Adjustment], agreed: Sequence[Adjustment]) -> tuple[Adjustment, ...]:
         """What is left of them for the next line."""
+        if not own and not agreed:
+            return ()
         return tuple(self._left(place, each) for place, each in _placed(own, agreed))
 
     def note(self, fall: Waterfall, own: Sequence[Adjustment], agreed: Sequence[Adjustment]) -> None:

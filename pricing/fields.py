@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from dataclasses import fields as dataclass_fields
 from decimal import Decimal
-from typing import Annotated, Any, NamedTuple, Protocol, get_type_hints
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, get_type_hints
 
 from pricing.money import EXACT, parse
 from pricing.steps import ChargeError, check
@@ -18,7 +18,10 @@ _NUMBER_PATTERN = r"^[0-9]{1,28}(\.[0-9]{1,28})?$"
 
 
 class Kind(Protocol):
-    """What one field may hold."""
+    """What one field may hold; `nests`: also charges."""
+
+    @property
+    def nests(self) -> bool: ...
 
     def check(self, value: Any, where: str) -> None:
         """ChargeError unless a charge may hold it."""
@@ -45,6 +48,8 @@ class Slot(NamedTuple):
 
 class Simple:
     """A kind that is its own JSON and stays what it is when prices change."""
+
+    nests: ClassVar[bool] = False
 
     def read(self, data: Any, where: str, depth: int) -> Any:
         return data
@@ -154,6 +159,10 @@ class Maybe:
 
     kind: Kind
 
+    @property
+    def nests(self) -> bool:
+        return self.kind.nests
+
     def check(self, value: Any, where: str) -> None:
         if value is not None:
             self.kind.check(value, where)
@@ -179,6 +188,10 @@ class Listed:
     noun: str
     least: int = 1
     most: int = MAX_LISTED
+
+    @property
+    def nests(self) -> bool:
+        return self.kind.nests
 
     def check(self, value: Any, where: str) -> None:
         if not isinstance(value, tuple) or not self.least <= len(value) <= self.most:
@@ -206,6 +219,10 @@ class Record:
     """A NamedTuple whose fields are declared like those of a charge; an object in JSON."""
 
     cls: Any
+
+    @property
+    def nests(self) -> bool:
+        return any(slot.kind.nests for slot in slots_of(self.cls).values())
 
     def check(self, value: Any, where: str) -> None:
         if type(value) is not self.cls:
@@ -235,6 +252,7 @@ class Table:
     kind: Kind
     noun: str
     most: int = 100
+    nests: ClassVar[bool] = False
 
     def check(self, value: Any, where: str) -> None:
         if not isinstance(value, tuple) or not 1 <= len(value) <= self.most:

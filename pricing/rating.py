@@ -71,10 +71,10 @@ def slots(terms: Iterable[Term], through: datetime) -> set[tuple[str, Period, Sp
     for term in terms:
         for _, billed in term.cycles(through) if term.meter else ():
             for period, price in term.editions(billed):
-                instants = {period.start, period.end} - {billed.start} | {period.end}
-                for charge in price.charges:
-                    if charge.basis == "quantity":
-                        found |= {(term.meter, Period(billed.start, at), _split(term, charge)) for at in instants}
+                for split in {_split(term, charge) for charge in price.charges if charge.basis == "quantity"}:
+                    found.add((term.meter, Period(billed.start, period.end), split))
+                    if period.start != billed.start:
+                        found.add((term.meter, Period(billed.start, period.start), split))
     return found
 
 
@@ -95,8 +95,9 @@ def _in_order(terms: list[Term]) -> list[int]:
 
 
 def _lines(term: Term, usage: Usage, others: list[RatedLine], through: datetime) -> Iterator[RatedLine]:
+    is_measured = term.meter or term.is_share
     for cycle, billed in term.cycles(through):
-        if term.meter or term.is_share:
+        if is_measured:
             yield from _measured(term, cycle, billed, _reckoned(term, billed, usage, others))
         else:
             yield from _fixed(term, cycle, billed)
@@ -110,7 +111,10 @@ def _reckoned(term: Term, billed: Period, usage: Usage, others: list[RatedLine])
         if charge.basis == "lines":
             return max(_come_to(others, lines_of(charge) or frozenset(), term.product, period), ZERO)
         split = _split(term, charge)
-        return localised(not_negative(usage(term.meter, period, split), split), split)
+        measured = usage(term.meter, period, split)
+        if isinstance(measured, Decimal):
+            return max(measured, ZERO)
+        return localised(not_negative(measured, split), split)
 
     return until
 
@@ -167,7 +171,8 @@ def _measured(term: Term, cycle: Period, billed: Period, until: _Until) -> Itera
         unpriced = bare.charge.unpriced(quantity)
         priced = total(quantity) - total(unpriced) if unpriced else total(quantity)
         yield _line(term, billed, period, price, priced, fall, unpriced)
-        spent.note(fall, own, agreed)
+        if not last:
+            spent.note(fall, own, agreed)
 
 
 def _part(charge: Charge, billed: Period, period: Period, until: _Until) -> tuple[Measured, Measured | None]:
@@ -181,7 +186,7 @@ def _part(charge: Charge, billed: Period, period: Period, until: _Until) -> tupl
 
 def _peeled(price: Price) -> tuple[Price, tuple[Adjustment, ...]]:
     """The price without the adjustments around its charge, which are then those of the line; the list's are moot."""
-    if not any(isinstance(charge, Adjusted) for charge in price.charges):
+    if price.list_charge is None and not isinstance(price.charge, Adjusted):
         return price, ()
     own = price.charge.adjustments(price.source) if isinstance(price.charge, Adjusted) else ()
     listed = None if price.list_charge is None else _bare(price.list_charge)

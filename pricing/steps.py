@@ -43,19 +43,21 @@ class Step(NamedTuple):
 
     def sentence(self, currency: str) -> str:
         """`10,000,000 at $2.50 per million`, `3 packages of 1,000 at $5.00 each`, `$20.00 flat`, `1.2% of $50.00`."""
-        words = self._words(currency)
+        if not self.quantity:
+            words = self._fee_words(currency)
+        elif self.label == PERCENT:
+            words = f"{plain(self.unit_price)}% of {shown(self.quantity, currency)}"
+        else:
+            units = f"{grouped(self.quantity)} {self.label}" if self.label else grouped(self.quantity)
+            words = f"{units} at {price_text(self.unit_price, self.per, currency)}"
+        if self.quantity and self.flat_fee:
+            words += f" plus {shown(self.flat_fee, currency)}"
         return f"{self.group}: {words}" if self.group else words
 
-    def _words(self, currency: str) -> str:
-        fee = f" plus {shown(self.flat_fee, currency)}" if self.flat_fee else ""
-        if self.label == PERCENT and self.quantity:
-            return f"{plain(self.unit_price)}% of {shown(self.quantity, currency)}{fee}"
-        if not self.quantity:
-            if not self.label or self.label == PERCENT or self.label.startswith(BLOCKS):
-                return f"{shown(self.flat_fee, currency)} flat"
-            return self.label.replace("{}", shown(self.unit_price, currency))
-        units = f"{grouped(self.quantity)} {self.label}" if self.label else grouped(self.quantity)
-        return f"{units} at {price_text(self.unit_price, self.per, currency)}{fee}"
+    def _fee_words(self, currency: str) -> str:
+        if not self.label or self.label == PERCENT or self.label.startswith(BLOCKS):
+            return f"{shown(self.flat_fee, currency)} flat"
+        return self.label.replace("{}", shown(self.unit_price, currency))
 
 
 def fee(amount: Decimal, label: str = "", limit: Decimal = ZERO) -> Step:
@@ -69,13 +71,14 @@ def percent_of(value: Decimal, percent: Decimal, flat_fee: Decimal = ZERO) -> St
 
 def amount(steps: Iterable[Step]) -> Decimal:
     """What these steps come to, exactly."""
-    result = ZERO
+    result, fma = ZERO, EXACT.fma
     for quantity, unit_price, per, flat_fee, _, _ in steps:
-        if per == ONE:
-            result = EXACT.fma(quantity, unit_price, result)
+        # Identity first: most steps hold these very objects, and it is the cheaper question.
+        if per is ONE or per == ONE:
+            result = fma(quantity, unit_price, result)
         else:
             result = EXACT.add(result, EXACT.divide(EXACT.multiply(quantity, unit_price), per))
-        if flat_fee:
+        if flat_fee is not ZERO and flat_fee:
             result = EXACT.add(result, flat_fee)
     return result
 

@@ -1,7 +1,7 @@
 """Terms: what was agreed for one line, and when its cycles fall due."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -61,6 +61,8 @@ class Term:
     adjustments: tuple[Adjustment, ...] = ()
     unit: str = ""
     proration: Proration = "day"
+    is_share: bool = field(init=False, repr=False, compare=False)
+    """Whether it is, at some time, a share of what other lines come to."""
 
     def __post_init__(self) -> None:
         exponent(self.currency)
@@ -71,6 +73,8 @@ class Term:
             raise ValueError(f"{self.key}: ends before it starts")
         if self.cycle_months < 0:
             raise ValueError(f"{self.key}: cycle_months must not be negative")
+        is_share = any(charge.basis == "lines" for price in self.prices for charge in price.charges)
+        object.__setattr__(self, "is_share", is_share)
         self._check_prices()
         self._check_quantity()
 
@@ -93,11 +97,6 @@ class Term:
         if bases - {"quantity"} and self.quantity not in (None, ONE):
             what = "a flat charge" if "none" in bases else "a share of other lines"
             raise ValueError(f"{self.key}: {what} has no quantity but 1")
-
-    @property
-    def is_share(self) -> bool:
-        """Whether it is, at some time, a share of what other lines come to."""
-        return any(charge.basis == "lines" for price in self.prices for charge in price.charges)
 
     def cycles(self, through: datetime) -> Iterator[tuple[Period, Period]]:
         """Every cycle that fell due by `through`, with the part of it this term covers."""

@@ -77,7 +77,7 @@ class Rung(NamedTuple):
         """The steps of so many units at the prices of this tier."""
         if self.block:
             units = round_up(units, self.block)
-        step = Step(units, *self.empty[1:])
+        step = Step._make((units, *self.empty[1:]))
         if self.cap is None or step.amount <= self.cap:
             return (step,)
         return step, fee(EXACT.subtract(self.cap, step.amount), "at most {}", self.cap)
@@ -98,12 +98,12 @@ def climb(rungs: tuple[Rung, ...], quantity: Decimal, *, fee_at_zero: bool) -> t
     """Each unit at the price of the tier it lies in; a tier's fee is due on entering it."""
     steps: list[Step] = []
     for rung in rungs:
-        if quantity <= rung[0]:
+        if quantity <= rung.floor:
             break
-        if rung[1] <= quantity:
-            steps += rung[2]
+        if rung.up_to <= quantity:
+            steps += rung.full
         else:
-            steps += rung.holding(EXACT.subtract(quantity, rung[0]))
+            steps += rung.holding(EXACT.subtract(quantity, rung.floor))
     if steps:
         return tuple(steps)
     if quantity:

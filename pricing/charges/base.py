@@ -14,6 +14,7 @@ from pricing.measures import WHOLE, Measured, Part, Split, together, viewed
 from pricing.steps import ChargeError, Step, less, netted
 
 MAX_GROUPS = 50
+_NESTING: dict[type, list[str]] = {}
 
 Basis = Literal["none", "quantity", "lines"]
 """What a charge is reckoned on: nothing, a quantity, or what other lines come to."""
@@ -33,10 +34,11 @@ class Charge:
     def __post_init__(self) -> None:
         for name, slot in slots_of(type(self)).items():
             slot.kind.check(getattr(self, name), name)
-        bases = {child.basis for _, child in self.children}
-        if "lines" in bases and not self.may_hold_lines:
-            where = next(where for where, child in self.children if child.basis == "lines")
-            raise ChargeError(f"{where}: a share of other lines must be the outermost charge; put this one inside it")
+        bases = set()
+        for where, child in self.children:
+            bases.add(child.basis)
+            if child.basis == "lines" and not self.may_hold_lines:
+                raise ChargeError(f"{where}: a share of other lines must be the outermost charge; put this inside it")
         self._set("basis", next((each for each in ("lines", "quantity", "none") if each in bases), "quantity"))
         try:
             self._set("split", self._split())
@@ -104,8 +106,16 @@ class Charge:
     @property
     def children(self) -> Iterator[tuple[str, "Charge"]]:
         """The charges this one is built on, each with the path of its field."""
-        for name in slots_of(type(self)):
+        for name in _nesting(type(self)):
             yield from _charges_in(getattr(self, name), name)
+
+
+def _nesting(cls: type[Charge]) -> list[str]:
+    """The fields in which this class may hold charges."""
+    found = _NESTING.get(cls)
+    if found is None:
+        found = _NESTING[cls] = [name for name, slot in slots_of(cls).items() if slot.kind.nests]
+    return found
 
 
 def _shortened(steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pricing.charges.base import Charge
 from pricing.fields import Listed, Maybe, read_fields, write_fields
@@ -58,6 +58,7 @@ class Nested:
     """A charge inside a charge; errors name it by its whole path. `is_price`: its prices are this one's."""
 
     is_price: bool = True
+    nests: ClassVar[bool] = True
 
     def check(self, value: Any, where: str) -> None:
         if not isinstance(value, Charge):
