@@ -190,10 +190,11 @@ def _block_tiers(given: Given, peer: Peer) -> Json:
 
 
 def _capacity(given: Given, peer: Peer) -> Json:
-    tiers = []
-    for tier in given.each("tiers"):
-        limits = tier.need("limits")
-        tiers.append({"limits": limits, "price": tier.text("price")})
+    """A unit that a tier does not name is without limit there."""
+    tiers = [{"limits": tier.need("limits"), "price": tier.text("price")} for tier in given.each("tiers")]
+    units = dict.fromkeys(unit for tier in tiers for unit in tier["limits"])
+    for tier in tiers:
+        tier["limits"] = units | tier["limits"]
     last = tiers[-1]["limits"]
     if all(most is None or peer.reach.get(unit, Decimal(0)) <= Decimal(most) for unit, most in last.items()):
         tiers[-1]["limits"] = dict.fromkeys(last)

