@@ -158,7 +158,7 @@ def test_units_that_are_no_currency_have_their_own_decimals():
 
 def test_shares_need_whole_pieces_and_weights_above_zero():
     for amount, weights in [("1.00", []), ("1.00", [D(1), D(0)]), ("1.005", [D(1)])]:
-        with pytest.raises(ValueError, match="weights|amount"):
+        with pytest.raises(ValueError, match=r"weights|amount"):
             shares(D(amount), weights, 2)
 
 
