@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('invoicing', '0003_unpriced_usage'),
+        ("invoicing", "0003_unpriced_usage"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='invoiceline',
-            name='earned_on_invoice',
-            field=models.BooleanField(default=False, help_text='revenue at once, neither before nor by the day'),
+            model_name="invoiceline",
+            name="earned_on_invoice",
+            field=models.BooleanField(default=False, help_text="revenue at once, neither before nor by the day"),
         ),
     ]
