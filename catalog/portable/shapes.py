@@ -130,7 +130,8 @@ class Whole:
         text = node.value if isinstance(node, Word) else None
         if isinstance(text, str) and re.fullmatch("[0-9]{1,9}", text) and self.least <= int(text) <= self.most:
             return int(text)
-        return reading.wrong(node, path, f"must be a whole number from {self.least} to {self.most:,}")
+        bounds = f"must be a whole number from {self.least} to {self.most:,}"
+        return reading.wrong(node, path, f"must be {self.least}" if self.least == self.most else bounds)
 
     def schema(self) -> dict[str, Any]:
         return {"type": ["integer", "string"], "minimum": self.least, "maximum": self.most, "pattern": "^[0-9]+$"}
