@@ -58,11 +58,26 @@ def _differences(expected: Any, got: Any, where: str) -> Iterator[Difference]:
             yield where, _shown(expected), _shown(got)
     elif where.endswith(".breakdown") and isinstance(expected, list) and isinstance(got, list):
         yield from _rows(expected, got, where)
-    elif isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):
-        for index, (wanted, given) in enumerate(zip(expected, got, strict=True)):
-            yield from _differences(wanted, given, f"{where}[{index}]")
+    elif isinstance(expected, list) and isinstance(got, list):
+        yield from _items(expected, got, where)
     elif not _same(expected, got):
         yield where, _shown(expected), _shown(got)
+
+
+def _items(expected: list[Any], got: list[Any], where: str) -> Iterator[Difference]:
+    """One by one; of tiers, those at the end that come to nothing need not be listed."""
+    if where.endswith(".tier_amounts"):
+        expected, got = _trimmed(expected), _trimmed(got)
+    if len(expected) != len(got):
+        yield where, _shown(expected), _shown(got)
+    else:
+        for index, (wanted, given) in enumerate(zip(expected, got, strict=True)):
+            yield from _differences(wanted, given, f"{where}[{index}]")
+
+
+def _trimmed(amounts: list[Any]) -> list[Any]:
+    count = next((place for place in range(len(amounts), 0, -1) if Decimal(amounts[place - 1])), 0)
+    return amounts[:count]
 
 
 def _rows(expected: list[Any], got: list[Any], where: str) -> Iterator[Difference]:
@@ -71,19 +86,18 @@ def _rows(expected: list[Any], got: list[Any], where: str) -> Iterator[Differenc
     missing = []
     for index, wanted in enumerate(expected):
         same = next((row for row in left if not list(_differences(wanted, row, where))), None)
-        if same is None and not _is_nothing(wanted):
+        if same is None and not _is_nothing(wanted, ("units", "total", "amount")):
             missing.append((f"{where}[{index}]", _shown(wanted)))
         elif same is not None:
             left.remove(same)
-    left = [row for row in left if not _is_nothing(row)]
+    left = [row for row in left if not _is_nothing(row, ("total", "amount"))]
     yield from ((where, wanted, f"only {_shown(left)}") for where, wanted in missing)
     if left and not missing:
         yield where, f"{len(expected)} rows", f"also {_shown(left)}"
 
 
-def _is_nothing(row: Mapping[str, Any]) -> bool:
-    """Nothing used in it and nothing due for it."""
-    return not any(Decimal(row[name]) for name in ("units", "flat_fee", "total", "amount") if name in row)
+def _is_nothing(row: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    return not any(Decimal(row[name]) for name in names if name in row)
 
 
 def _same(expected: Any, got: Any) -> bool:
