@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
@@ -16,11 +16,12 @@ from catalog.admin_cards import PUBLISH, SEE_MARGIN, compared
 from catalog.admin_rates import EDIT, RatePages
 from catalog.dialogs import PlanForm, PublishForm, ScheduledStays, SubmitForm
 from catalog.impact import impact_of
+from catalog.impact_page import shown_impact
 from catalog.lint import Severity, findings
 from catalog.models import RateCardVersion
 from catalog.presentation import chapters, reach_words, shown_prices
 from governance import approvals, clock
-from governance.acts import Act
+from governance.acts import Act, Refused
 from governance.admin_base import operation
 from governance.doors import SEE_EVERY_CUSTOMER, may
 
@@ -181,8 +182,15 @@ class RateCardVersionAdmin(RatePages):
         version = self.thing_or_404(request, str(object_id))
         if not (self.has_view_permission(request, version) and may(request.user, SEE_EVERY_CUSTOMER)):
             raise PermissionDenied
-        impact = impact_of(version, at=clock.now())
-        return render(request, "catalog/impact.html", {"impact": impact, "sees_margin": may(request.user, SEE_MARGIN)})
+        context: dict[str, Any] = {
+            "quotes_url": f"{reverse('admin:quoting_quote_changelist')}?prices={version.card_id}",
+        }
+        try:
+            impact = impact_of(version, at=clock.now())
+            context |= shown_impact(impact, sees_margin=may(request.user, SEE_MARGIN))
+        except Refused as refusal:
+            context["refused"] = str(refusal)
+        return render(request, "catalog/impact.html", context)
 
 
 def _published(version: RateCardVersion) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -13,8 +14,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from catalog.models import Product, Rate, RateCard, RateCardVersion
-from governance.admin_base import ReasonForm
+from catalog.models import Feature, Product, Rate, RateCard, RateCardVersion
 from pricing.charges import Charge, ChargeError, Flat, Graduated, Package, PerUnit, Tier, Volume, dump
 from pricing.money import exponent, grouped, parse, plain
 
@@ -38,6 +38,9 @@ class InstantWidget(UnfoldAdminTextInputWidget):
 
     input_type = "datetime-local"
 
+    def format_value(self, value: Any) -> Any:
+        return f"{value:%Y-%m-%dT%H:%M}" if isinstance(value, datetime) else super().format_value(value)
+
 
 def why_field() -> forms.CharField:
     return forms.CharField(
@@ -47,33 +50,15 @@ def why_field() -> forms.CharField:
     )
 
 
-class DraftForm(ReasonForm):
-    """Starting a version: what it is about, and why."""
-
-    field_order = ["note", "because"]
-    note = forms.CharField(
-        label="What changes",
-        required=False,
-        widget=UnfoldAdminTextInputWidget(),
-        help_text="For those who review it.",
-    )
-
-
-class PublishForm(ReasonForm):
-    """Publishing: from when on, and why."""
-
-    field_order = ["effective_from", "because"]
-    effective_from = forms.DateTimeField(
-        label="In force from (UTC)", required=False, widget=InstantWidget(), help_text="Empty: at once."
-    )
-
-
 class ProductForm(forms.ModelForm):
     because = why_field()
 
     class Meta:
         model = Product
-        fields = ["name", "key", "kind", "meter", "unit", "revenue_account", "description", "is_active"]
+        fields = [
+            "name", "key", "kind", "meter", "unit", "internal_unit", "revenue_account", "recognition", "tax_code",
+            "description", "is_active",
+        ]  # fmt: skip
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 
     def clean(self) -> dict[str, Any]:
@@ -87,12 +72,25 @@ class ProductForm(forms.ModelForm):
         return cleaned
 
 
+class FeatureForm(forms.ModelForm):
+    because = why_field()
+
+    class Meta:
+        model = Feature
+        fields = ["name", "key", "kind", "description"]
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
+
+
 class RateCardForm(forms.ModelForm):
     because = why_field()
 
     class Meta:
         model = RateCard
-        fields = ["name", "key", "currency"]
+        fields = [
+            "name", "key", "currency", "base", "region", "segment", "channel", "customer_type", "notice_days",
+            "is_public",
+        ]  # fmt: skip
+        help_texts = {"base": "It holds only what differs; every other price is the base's."}
 
     def clean_currency(self) -> str:
         currency = str(self.cleaned_data["currency"]).upper()

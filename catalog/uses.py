@@ -1,7 +1,7 @@
 """Where a product is used. Apps above the catalog say so for what they keep: contracts, quotes."""
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from catalog.models import Product
 
@@ -13,15 +13,26 @@ class Use(NamedTuple):
     url: str = ""
 
 
-Source = Callable[[Product], Iterable[Use]]
-_sources: dict[str, Source] = {}
+class Kind(NamedTuple):
+    """All uses of one kind, and the list of them in the admin (empty: there is none)."""
+
+    title: str
+    uses: Sequence[Use]
+    url: str = ""
 
 
-def register(title: str, source: Source) -> None:
-    """Tell the catalog about uses it cannot see; called once, when the app that keeps them starts."""
-    _sources[title] = source
+Source = Callable[[Product, Any], Kind]
+_sources: list[Source] = []
 
 
-def of(product: Product) -> list[tuple[str, list[Use]]]:
-    """Every kind of use with what there is of it."""
-    return [(title, list(source(product))) for title, source in sorted(_sources.items())]
+def register(source: Source) -> None:
+    """Tell the catalog about uses it cannot see; called once, when the app that keeps them starts.
+
+    The source is asked about a product for a person, or for nobody: then it tells of all there are.
+    """
+    _sources.append(source)
+
+
+def of(product: Product, user: Any = None) -> list[Kind]:
+    """Every kind of use with what there is of it, for a person only what they may see."""
+    return [source(product, user) for source in _sources]

@@ -12,6 +12,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from contracts import operations
+from contracts.admin_filters import FollowsFilter, PinsFilter, SellsFilter
 from contracts.forms import BecauseForm, CustomerForm, EndForm, LegalEntityForm
 from contracts.models import Commit, Contract, Customer, LegalEntity
 from contracts.presentation import percent_of, shown_commit, shown_lines, standing_of
@@ -129,7 +130,7 @@ class ContractAdmin(GovernedAdmin):
     """What was agreed, on one page."""
 
     list_display = ["number", "customer", "standing", "shown_prices", "starts", "ends", "currency", "signed_by"]
-    list_filter = ["status", "rate_card", "legal_entity", "currency"]
+    list_filter = ["status", FollowsFilter, PinsFilter, SellsFilter, "legal_entity", "currency"]
     list_select_related = ["customer", "rate_card", "pinned_version__card"]
     search_fields = ["number", "customer__name", "customer__key", "opportunity_key"]
     actions_detail = ["end"]

@@ -199,8 +199,12 @@ class GovernedAdmin(ModelAdmin):
 def money(amount: Decimal | None, currency: str) -> SafeString:
     """An amount for a list column: right-aligned, thousands separators, the currency's own digits; — for none."""
     if amount is None:
-        return format_html('<span class="quoin-figure">—</span>')
-    text = format_currency(round_amount(amount, currency), currency, locale="en_US", currency_digits=False)
+        return figure("—")
+    return figure(format_currency(round_amount(amount, currency), currency, locale="en_US", currency_digits=False))
+
+
+def figure(text: str) -> SafeString:
+    """A number, already in words, for a list column: right-aligned, its digits below each other."""
     return format_html('<span class="quoin-figure">{}</span>', text)
 
 

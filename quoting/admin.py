@@ -21,6 +21,7 @@ from governance.doors import may
 from governance.timeline import timeline
 from quoting import operations
 from quoting.admin_building import QuotePages
+from quoting.admin_filters import OffersFilter, PricesFilter
 from quoting.admin_page import COLOURS, EDIT, standing_of
 from quoting.forms import DeclineForm, NewQuoteForm
 from quoting.models import Quote, QuoteVersion
@@ -53,7 +54,7 @@ class QuoteAdmin(QuotePages):
     list_display = [
         "number", "customer", "title", "shown_status", "shown_total", "shown_discount", "valid_until", "shown_owner",
     ]  # fmt: skip
-    list_filter = [StatusFilter, "owner", ("customer", admin.RelatedOnlyFieldListFilter)]
+    list_filter = [StatusFilter, PricesFilter, OffersFilter, "owner", ("customer", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["customer", "owner"]
     search_fields = ["number", "title", "customer__name", "customer__key", "opportunity_key"]
     search_help_text = "Number, customer, title, opportunity"

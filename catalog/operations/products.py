@@ -186,7 +186,7 @@ def _recognizable(kind: str, recognition: str) -> None:
 
 def _unused(product: Product, rates: list[Rate]) -> None:
     where = [str(rate.version) for rate in rates]
-    where += [use.text for _, found in uses.of(product) for use in found]
+    where += [use.text for kind in uses.of(product) for use in kind.uses]
     if product.cost_rates.exists():
         where.append("its costs, which are kept for the margins of the past")
     if where:

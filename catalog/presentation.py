@@ -1,0 +1,250 @@
+"""What the catalog's pages show: the price list with curves and margins, what is coming, how a card came about."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import TextField
+from django.db.models.functions import Cast
+from django.utils.safestring import SafeString
+
+from catalog import prices, queries
+from catalog.comparison import ShownDifference, shown_differences
+from catalog.margins import Margin, costs_at, margin_of
+from catalog.models import Rate, RateCard, RateCardVersion
+from catalog.prices import PriceRow
+from catalog.sparklines import sparkline
+from governance.models import Change
+from governance.timeline import happening
+
+Status = RateCardVersion.Status
+Reach = RateCardVersion.Reach
+STANDING_COLOURS = {
+    "draft": "info",
+    "in review": "warning",
+    "scheduled": "info",
+    "in force": "success",
+    "superseded": "",
+    "withdrawn": "danger",
+}
+REACH_WORDS = {
+    Reach.NEW_ONLY: "new contracts only; existing ones keep their prices",
+    Reach.AT_RENEWAL: "new contracts, and existing ones when they renew",
+    Reach.FROM_DATE: "new and existing contracts",
+    Reach.WHERE_CHEAPER: "new contracts, and existing ones where it is cheaper for them",
+}
+
+
+def reach_words(version: RateCardVersion) -> str:
+    """Whom a version reaches, and existing contracts from when."""
+    words = REACH_WORDS[Reach(version.reach)]
+    return f"{words} from {instant(version.existing_from)}" if version.existing_from else words
+
+
+def instant(at: datetime) -> str:
+    """1 May 2026, 00:00 UTC."""
+    return f"{at:%-d %b %Y, %H:%M} UTC"
+
+
+# ---------------------------------------------------------------- the price list
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Which version gave a price its present form, and who published that, when and why."""
+
+    version: RateCardVersion
+    published: Change | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPrice:
+    """One row of the price list; `words` is what the filter box looks in."""
+
+    row: PriceRow
+    curve: SafeString
+    margin: Margin | None
+    inherited_from: str
+    since: Since | None
+    words: str
+
+
+def shown_prices(
+    rows: Sequence[PriceRow], version: RateCardVersion, at: datetime, *, sees_margin: bool, history: bool = False
+) -> list[ShownPrice]:
+    """A price list as the page shows it. The number of queries does not grow with the rates."""
+    currency = version.card.currency
+    costs = costs_at([row.product.pk for row in rows], at) if sees_margin else {}
+    since = _since(rows, at) if history else {}
+    return [
+        ShownPrice(
+            row,
+            sparkline(row.offer.charge, currency, row.product.unit),
+            margin_of(row.offer.charge, currency, costs.get(row.product.pk, ())),
+            _inherited_from(row, version),
+            since.get(row.product.pk),
+            f"{row.product.name} {row.product.key} {row.sentence} {row.billed} {row.product.unit}".lower(),
+        )
+        for row in rows
+    ]
+
+
+def _inherited_from(row: PriceRow, version: RateCardVersion) -> str:
+    if not row.is_inherited:
+        return ""
+    factor = version.base_factor
+    return f"from {row.source.card}" + (f" × {factor.normalize():f}" if factor != 1 else "")
+
+
+def _since(rows: Sequence[PriceRow], at: datetime) -> dict[UUID, Since]:
+    """For each row the version of its card that last changed it, as of an instant."""
+    cards = {row.source.card_id for row in rows}
+    versions = {
+        version.pk: version
+        for version in RateCardVersion.objects.filter(
+            card__in=cards, status=Status.PUBLISHED, effective_from__lte=at
+        ).select_related("card")
+    }
+    rates = (
+        Rate.objects.filter(version__in=versions)
+        .order_by("version__effective_from")
+        .values_list("version_id", "product_id", Cast("charge", TextField()), "cycle_months", "in_advance")
+    )
+    changed = _last_changes(versions, rates)
+    words = publications([versions[pk] for pk in set(changed.values())])
+    return {
+        row.product.pk: Since(versions[pk], words.get(pk))
+        for row in rows
+        if (pk := changed.get((row.source.card_id, row.product.pk)))
+    }
+
+
+def _last_changes(
+    versions: Mapping[UUID, RateCardVersion], rates: Iterable[tuple[Any, ...]]
+) -> dict[tuple[UUID, UUID], UUID]:
+    said: dict[tuple[UUID, UUID], tuple[Any, ...]] = {}
+    changed: dict[tuple[UUID, UUID], UUID] = {}
+    for version, product, *terms in rates:
+        key = versions[version].card_id, product
+        if said.get(key) != tuple(terms):
+            said[key], changed[key] = tuple(terms), version
+    return changed
+
+
+def publications(versions: Iterable[RateCardVersion]) -> dict[UUID, Change]:
+    """Who put each version in force, when and why; one query."""
+    found = Change.objects.filter(
+        subject_type=RateCardVersion._meta.label_lower,
+        subject_id__in=[str(version.pk) for version in versions],
+        name__in=["rate_card.published", "rate_card.rolled_back"],
+    )
+    return {UUID(change.subject_id): change for change in found.order_by("id")}
+
+
+# ---------------------------------------------------------------- what is coming
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A version that is scheduled or in the works, and what differs from the prices it follows."""
+
+    version: RateCardVersion
+    standing: str
+    differences: list[ShownDifference]
+
+    @property
+    def first(self) -> list[ShownDifference]:
+        return self.differences[:3]
+
+    @property
+    def more(self) -> int:
+        return max(0, len(self.differences) - 3)
+
+
+def coming(editions: Sequence[queries.Edition], at: datetime) -> list[Coming]:
+    """The live draft and the scheduled versions, each against what would be in force before it."""
+    published = sorted((each for each in editions if each.since), key=lambda each: each.since or at)
+    result = []
+    for edition in editions:
+        version = edition.version
+        if edition.standing not in ("draft", "in review", "scheduled"):
+            continue
+        starts = version.effective_from or version.planned_from or at
+        earlier = [each.version for each in published if each.since and each.since <= starts and each is not edition]
+        found = prices.difference(earlier[-1] if earlier else None, version, at=max(starts, at))
+        result.append(Coming(version, edition.standing, shown_differences(found, version.card.currency)))
+    return result
+
+
+# ---------------------------------------------------------------- how it came about
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One change of a version in words, repeated ones counted."""
+
+    what: str
+    change: Change
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A version on the card's timeline, with all that was done to it."""
+
+    edition: queries.Edition
+    colour: str
+    last: Happening | None
+    happenings: list[Happening]
+    before: RateCardVersion | None
+    can_be_restored: bool
+    can_be_withdrawn: bool
+
+
+def chapters(editions: Sequence[queries.Edition]) -> list[Chapter]:
+    """The versions of a card, newest first, each with what happened to it; two queries however many."""
+    told = _happenings([edition.version for edition in editions])
+    published = [each for each in editions if each.since]
+    result = []
+    for edition in editions:
+        version, happened = edition.version, told.get(str(edition.version.pk), [])
+        if edition.since:
+            place = published.index(edition) + 1
+            before = published[place].version if place < len(published) else None
+        else:
+            before = next((each.version for each in published if each.standing == "in force"), None)
+        result.append(
+            Chapter(
+                edition,
+                STANDING_COLOURS[edition.standing],
+                happened[0] if happened else None,
+                happened[1:],
+                before if before != version else None,
+                edition.standing == "superseded",
+                edition.standing in ("draft", "in review", "scheduled"),
+            )
+        )
+    return result
+
+
+def _happenings(versions: Iterable[RateCardVersion]) -> dict[str, list[Happening]]:
+    """Newest first; the same thing done again for the same reason in a row is told once, with how often."""
+    told: dict[str, list[Happening]] = {}
+    changes = Change.objects.filter(
+        subject_type=RateCardVersion._meta.label_lower, subject_id__in=[str(version.pk) for version in versions]
+    ).order_by("-id")
+    for change in changes:
+        so_far = told.setdefault(change.subject_id, [])
+        last = so_far[-1] if so_far else None
+        if last and (last.change.name, last.change.by_name, last.change.because) == (
+            change.name, change.by_name, change.because,
+        ):  # fmt: skip
+            so_far[-1] = Happening(last.what, last.change, last.times + 1)
+        else:
+            so_far.append(Happening(happening(change.name), change))
+    return told
+
+
+def scheduled_after(card: RateCard, at: datetime) -> list[RateCardVersion]:
+    """The versions that take effect after an instant; rolling back leaves them alone."""
+    return list(
+        card.versions.filter(status=Status.PUBLISHED, effective_from__gt=at)
+        .select_related("card")
+        .order_by("effective_from")
+    )

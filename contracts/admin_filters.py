@@ -1,0 +1,71 @@
+"""Filters of the list of contracts by the prices and products behind them; the catalog's figures lead here."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from catalog.models import Product, RateCard, RateCardVersion
+from contracts.audience import followers_of, following, pinning, selling
+from governance import clock
+
+
+class ByKey(admin.SimpleListFilter):
+    """A filter whose value is the id of a card, version or product. What is not one finds nothing."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        if not self.value():
+            return queryset
+        try:
+            key = UUID(str(self.value()))
+        except ValueError:
+            return queryset.none()
+        return queryset.filter(pk__in=self.found(key))
+
+    def found(self, key: UUID) -> Any:
+        """The ids of what fits."""
+        raise NotImplementedError
+
+
+class FollowsFilter(ByKey):
+    """Running and coming contracts that follow a card; with a version's id those that see it now."""
+
+    title, parameter_name = "follows", "follows"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(card.pk), card.name) for card in RateCard.objects.all()]
+
+    def found(self, key: UUID) -> Any:
+        version = RateCardVersion.objects.filter(pk=key).select_related("card").first()
+        if version:
+            return followers_of(version, clock.now())
+        card = RateCard.objects.filter(pk=key).first()
+        return following(card, clock.now()).values("pk") if card else []
+
+
+class PinsFilter(ByKey):
+    """Running and coming contracts that pinned a version of a card, or this version."""
+
+    title, parameter_name = "pins a version of", "pins"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(card.pk), card.name) for card in RateCard.objects.all()]
+
+    def found(self, key: UUID) -> Any:
+        version = RateCardVersion.objects.filter(pk=key).first()
+        card = RateCard.objects.filter(pk=key).first()
+        return pinning(clock.now(), card=card, version=version).values("pk") if version or card else []
+
+
+class SellsFilter(ByKey):
+    """Contracts with a line of a product."""
+
+    title, parameter_name = "product", "sells"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(product.pk), product.name) for product in Product.objects.all()]
+
+    def found(self, key: UUID) -> Any:
+        return selling(key).values("pk")
