@@ -153,6 +153,7 @@ class RatePages(GovernedAdmin):
             "product": rate.product.key if rate else "",
             "kinds": [kind._asdict() for kind in presets.KINDS],
             "products": list(others.values("key", "name")),
+            "posted": form.is_bound,
             "sample": sample(form["charge"].value() or "", draft.card.currency),
         }
         context = {

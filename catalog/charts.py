@@ -10,13 +10,15 @@ from typing import NamedTuple
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from pricing.curves import Curve
+from pricing.charges import Charge
+from pricing.curves import Curve, Point, curves
 from pricing.money import EXACT, ONE, ZERO, grouped, plain, shown
 
 WIDTH, HEIGHT = 400, 168
 LEFT, RIGHT, TOP, BOTTOM = 56, 10, 10, 24
 MOST_LINES = 6
 NICE = [Decimal(n) for n in ("1", "2", "2.5", "5", "10")]
+AMOUNTS = [Decimal(n) for n in (0, 500, 1_000, 2_500, 5_000, 10_000)]
 SIZES = [(Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(10**3), "k")]
 Label = Callable[[Decimal], str]
 
@@ -28,46 +30,59 @@ class Line(NamedTuple):
     points: Sequence[tuple[Decimal, Decimal, str]]
 
 
+class Axis(NamedTuple):
+    """What is counted from left to right: what one is called, and many, and the whole of it."""
+
+    one: str
+    many: str
+    across: str
+
+
 class Charts(NamedTuple):
     """The two charts, what the second one's unit is, and the labels of the lines where there are several."""
 
     totals: SafeString
     each: SafeString
     each_unit: str
+    across: str
     labels: list[str]
     left_out: int
 
 
-def charts(curves: Sequence[Curve], currency: str, unit: str) -> Charts | None:
-    """Both charts of these curves, the first six of many; None where nothing depends on a quantity."""
-    drawn = [curve for curve in curves if len(curve.points) > 1][:MOST_LINES]
+def charts(charge: Charge, currency: str, unit: str) -> Charts | None:
+    """Both charts of a price, with the first six cells of a matrix; None where nothing depends on a quantity."""
+    found = curves_of(charge, currency)
+    drawn = [curve for curve in found if len(curve.points) > 1][:MOST_LINES]
     if not drawn:
         return None
-    per, of_unit = _per([each for curve in drawn for quantity, _, each in curve.points if quantity > 0], unit)
+    axis = Axis(currency, currency, "what those lines come to")
+    if charge.basis == "quantity":
+        axis = Axis(unit, f"{unit}s", f"{unit}s used in a cycle")
+    per, of_unit = _per([each for curve in drawn for quantity, _, each in curve.points if quantity > 0], axis)
     totals, units = [], []
-
-    def words(each: Decimal) -> str:
-        return f"{figure(EXACT.multiply(each, per), currency)} {of_unit}"
-
     for curve in drawn:
-        said = [
-            (
-                quantity,
-                total,
-                EXACT.multiply(each, per),
-                _title(curve.label, quantity, total, words(each), currency, unit),
+        said = [(point, _title(curve.label, point, per, of_unit, axis, currency)) for point in curve.points]
+        totals.append(Line(curve.label, [(point.quantity, point.total, title) for point, title in said]))
+        units.append(
+            Line(
+                curve.label,
+                [(at.quantity, EXACT.multiply(at.unit, per), title) for at, title in said if at.quantity > 0],
             )
-            for quantity, total, each in curve.points
-        ]
-        totals.append(Line(curve.label, [(quantity, total, title) for quantity, total, _, title in said]))
-        units.append(Line(curve.label, [(quantity, each, title) for quantity, _, each, title in said if quantity > 0]))
+        )
     return Charts(
-        _chart(totals, f"Total in {currency} by {unit}s", currency),
-        _chart(units, f"Price {of_unit} in {currency} by {unit}s", currency),
+        _chart(totals, f"Total in {currency} by {axis.across}", currency),
+        _chart(units, f"Price {of_unit} in {currency} by {axis.across}", currency),
         of_unit,
+        axis.across,
         [line.label for line in totals] if len(totals) > 1 else [],
-        max(0, len(curves) - MOST_LINES),
+        max(0, len(found) - MOST_LINES),
     )
+
+
+def curves_of(charge: Charge, currency: str) -> list[Curve]:
+    """The curves of a charge; of a share of other lines by amounts that those may come to."""
+    is_plain_share = charge.basis == "lines" and not charge.edges() - {ZERO}
+    return curves(charge, currency, AMOUNTS if is_plain_share else None)
 
 
 def scale(highest: Decimal) -> tuple[Decimal, Decimal]:
@@ -93,20 +108,22 @@ def figure(number: Decimal, currency: str) -> str:
     return shown(Decimal(plain(Decimal(f"{number:.6g}"))) if number else ZERO, currency)
 
 
-def _per(prices: Sequence[Decimal], unit: str) -> tuple[Decimal, str]:
+def _per(prices: Sequence[Decimal], axis: Axis) -> tuple[Decimal, str]:
     """For how many units a price is shown: so many that it is a number one can read."""
     dearest = max(prices, default=ZERO)
-    for per, words in ((ONE, f"per {unit}"), (Decimal(1_000), f"per 1,000 {unit}s")):
+    for per, words in ((ONE, f"per {axis.one}"), (Decimal(1_000), f"per 1,000 {axis.many}")):
         if not dearest or dearest * per >= Decimal("0.05"):
             return per, words
-    return Decimal(1_000_000), f"per million {unit}s"
+    return Decimal(1_000_000), f"per million {axis.many}"
 
 
-def _title(label: str, quantity: Decimal, total: Decimal, each: str, currency: str, unit: str) -> str:
+def _title(label: str, point: Point, per: Decimal, of_unit: str, axis: Axis, currency: str) -> str:
     """`10,000,000 tokens: $25.00, $2.50 per million tokens`, under the name of its line."""
-    words = f"{grouped(quantity)} {unit if quantity == 1 else f'{unit}s'}: {figure(total, currency)}"
-    if quantity > 0:
-        words += f", {each}"
+    words = (
+        f"{grouped(point.quantity)} {axis.one if point.quantity == 1 else axis.many}: {figure(point.total, currency)}"
+    )
+    if point.quantity > 0:
+        words += f", {figure(EXACT.multiply(point.unit, per), currency)} {of_unit}"
     return f"{label}\n{words}" if label else words
 
 

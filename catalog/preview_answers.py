@@ -64,6 +64,8 @@ def _in_line(amount: Decimal, places: int, currency: str) -> str:
 
 
 def _with_percent(amount: Decimal, percent: Decimal | None, currency: str, *, plus: str = "") -> str:
+    if plus and not amount:
+        return "none"
     text = _signed(shown(round_amount(amount, currency), currency))
     if amount > 0:
         text = plus + text

@@ -19,7 +19,7 @@ from catalog.operations.rates import check_offer
 from catalog.queries import version_at
 from governance.acts import Refused
 from pricing.charges import Charge, ChargeError, Matrix, load
-from pricing.curves import cliffs, curves
+from pricing.curves import cliffs
 from pricing.measures import WHOLE, Measured
 from pricing.money import EXACT, grouped, shown
 from pricing.rating import RatedLine
@@ -108,7 +108,7 @@ def preview(
         return seen
     offer = Offer(seen.charge, cycle_months, in_advance)
     seen.sentence, seen.billed = seen.charge.sentence(currency), prices.billed(offer)
-    seen.charts = charts(curves(seen.charge, currency), currency, product.unit)
+    seen.charts = charts(seen.charge, currency, product.unit)
     seen.cliffs = [_cliff(at, after, drop, currency, product.unit) for at, after, drop in cliffs(seen.charge)]
     try:
         check_offer(product, offer)

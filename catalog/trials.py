@@ -10,11 +10,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from catalog.charts import curves_of
 from catalog.editions import Offer
 from catalog.models import Product
 from catalog.queries import cost_at
 from pricing.charges import ChargeError, Flat, load
-from pricing.curves import curves
 from pricing.measures import WHOLE, Measured, Part, Split, total, viewed
 from pricing.money import EXACT, ONE, ZERO, parse, plain, round_amount
 from pricing.periods import Period, add_months, midnight
@@ -51,7 +51,7 @@ class Margin:
 def sample(text: str, currency: str) -> str:
     """A quantity worth trying for this charge: one that reaches all of its tiers."""
     try:
-        found = curves(load(json.loads(text), currency), currency)
+        found = curves_of(load(json.loads(text), currency), currency)
     except ValueError:
         return "1000"
     most = max((quantity for curve in found for quantity, _, _ in curve.points), default=ONE)

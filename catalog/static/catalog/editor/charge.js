@@ -8,14 +8,14 @@ import { tiersTable } from "./tiers.js";
 const errorAt = (path) => el("p", { class: "quoin-error", "data-error": path, hidden: true, role: "alert" });
 
 /* The form of holder[key]; `path` is where it stands in the JSON, "" for the whole charge. */
-export function chargeEditor(ctx, holder, key, path, { picked = false, kinds = true } = {}) {
+export function chargeEditor(ctx, holder, key, path, { picked = false, isWhole = false } = {}) {
   const node = holder[key];
   const spec = KINDS[node.kind] || AROUND[node.kind];
   const at = (name) => (path ? `${path}.${name}` : name);
   return el("div", { class: "rate-charge", "data-path": path },
-    kinds && !picked && el("div", { class: "quoin-field rate-field" }, kindSelect(ctx, holder, key)),
+    !picked && el("div", { class: "quoin-field rate-field" }, kindSelect(ctx, holder, key)),
     errorAt(at("kind")),
-    spec && fieldsOf(ctx, node, spec, at),
+    spec && fieldsOf(ctx, node, spec, at, isWhole),
     path && errorAt(path));
 }
 
@@ -52,9 +52,11 @@ export function kindPicker(ctx, holder, key) {
   return el("div", {}, el("div", { class: "rate-picks", role: "radiogroup", "aria-label": "Kind of price" }, buttons), line);
 }
 
-export function fieldsOf(ctx, node, spec, at) {
+/* `isWhole`: it prices one amount as a whole, so what belongs to single transactions is left out unless it is set. */
+export function fieldsOf(ctx, node, spec, at, isWhole = false) {
   const simple = [], whole = [];
   for (const field of spec.fields) {
+    if (isWhole && node.kind === "percent" && field.name !== "percent" && node[field.name] === undefined) continue;
     const drawn = (DRAW[field.type] || DRAW.text)(ctx, node, field, at);
     (WIDE.includes(field.type) ? whole : simple).push(drawn);
   }
@@ -107,7 +109,7 @@ const DRAW = {
   cells: (ctx, node, field, at) => cellsGrid(ctx, node, at,
     (holder, key, path, more) => chargeEditor(ctx, holder, key, path, more), (holder, key) => kindSelect(ctx, holder, key)),
   hours: (ctx, node, field, at) => hoursGrid(ctx, node, at, (holder, key, path) => chargeEditor(ctx, holder, key, path)),
-  charge: (ctx, node, field, at) => el("fieldset", { class: "rate-inner" }, el("legend", {}, field.label), chargeEditor(ctx, node, field.name, at(field.name))),
+  charge: (ctx, node, field, at) => el("fieldset", { class: "rate-inner" }, el("legend", {}, field.label), chargeEditor(ctx, node, field.name, at(field.name), { isWhole: field.isWhole })),
   charges(ctx, node, field, at) {
     const list = node[field.name];
     return el("div", { class: "rate-block", "data-path": at(field.name) },

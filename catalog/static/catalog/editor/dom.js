@@ -60,6 +60,7 @@ export function bound(ctx, holder, name, path, { numeric = false, open = false, 
       if (numeric && isNumber(String(holder[name]))) event.target.value = group(holder[name]);
       onset?.(event);
     },
+    onblur: () => { ctx.touched.add(path); ctx.again(); },
     ...more,
   });
 }

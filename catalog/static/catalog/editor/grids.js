@@ -83,7 +83,7 @@ export function cellsGrid(ctx, node, path, chargeEditor, kindSelect) {
   }
   return el("div", { class: "rate-block", "data-path": path("cells") },
     el("div", { class: "quoin-scroll" }, el("table", { class: "rate-tiers rate-cells" },
-      el("thead", {}, el("tr", {}, node.by.map(heading), el("th", { scope: "col" }, "Price ", el("span", { class: "rate-unit" }, ctx.currency)), el("th", { scope: "col" }, "For every"), el("th"))),
+      el("thead", {}, el("tr", {}, node.by.map(heading), el("th", { scope: "col", class: "rate-right-aligned" }, "Price ", el("span", { class: "rate-unit" }, ctx.currency)), el("th", { scope: "col" }, "For every"), el("th"))),
       el("tbody", {}, rows))),
     el("div", { class: "rate-under" },
       add("Add a cell", () => { node.cells.push(fresh()); redraw(`${path("cells")}[${node.cells.length - 1}].values[0]`); }),

@@ -13,7 +13,7 @@ const text = field("text");
 const names = field("names");
 const tiers = field("tiers");
 
-const per = number("per", "For every", { empty: "1", after: "units", help: "What the prices are given for: 1, 1,000, 1,000,000" });
+const per = number("per", "For every", { empty: "1", after: "units" });
 const atZero = flag("charge_flat_at_zero", "Charge the first fee even when nothing is used");
 const ladder = tiers("tiers", "Tiers", { columns: ["up_to", "unit_price", "flat_fee"], extra: ["block", "cap"] });
 const open = (price) => ({ up_to: null, ...price });
@@ -67,7 +67,7 @@ export const KINDS = {
     make: () => ({}),
   },
   composite: {
-    fields: [field("products")("of", "Which products"), field("charge")("charge", "Of their amount")],
+    fields: [field("products")("of", "Which products"), field("charge")("charge", "Of their amount", { isWhole: true })],
     make: () => ({ charge: { kind: "percent", percent: "" } }),
   },
   outcome: {

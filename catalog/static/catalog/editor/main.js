@@ -12,9 +12,9 @@ const find = (name) => form.querySelector(`[data-part="${name}"]`);
 const field = form.elements.charge;
 const parts = Object.fromEntries(["kinds", "fields", "around", "chain", "preview", "trial", "tried", "form", "json", "summary"].map((name) => [name, find(name)]));
 
-const ctx = { root: null, currency: given.currency, products: given.products, shows: new Set(), changed, redraw };
+const ctx = { root: null, currency: given.currency, products: given.products, shows: new Set(), touched: new Set(), changed, redraw, again };
 const trial = new Trial(parts.trial, given.sample, ask);
-let waiting = 0, asked = 0, sent = null, shown = "";
+let waiting = 0, asked = 0, sent = null, shown = "", wrong = [];
 
 function parsed() {
   try {
@@ -82,11 +82,21 @@ function show(said) {
 
 /* Every error next to the field it names; one that names nothing on the page above them all. */
 function tell(errors) {
+  wrong = errors;
   for (const place of form.querySelectorAll("[data-error]")) place.hidden = true;
   for (const marked of form.querySelectorAll(".rate-wrong")) marked.classList.remove("rate-wrong");
-  const left = errors.filter(({ where, what }) => !where || !place(where, what));
+  const left = errors.filter(({ where, what }) => !isComing(where, what) && (!where || !place(where, what)));
   parts.summary.hidden = !left.length;
   parts.summary.textContent = left.map(({ where, what }) => (where ? `${where}: ${what}` : what)).join(" ");
+}
+
+/* What has simply not been filled in yet is no error before somebody passed by it. */
+function isComing(where, what) {
+  return what === "is required" && !given.posted && shown === "form" && !ctx.touched.has(where);
+}
+
+function again() {
+  tell(wrong);
 }
 
 function place(where, what) {

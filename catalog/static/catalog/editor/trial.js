@@ -63,7 +63,7 @@ export class Trial {
       }));
     };
     return el("div", {}, el("div", { class: "quoin-scroll" }, el("table", { class: "rate-tiers rate-parts" },
-      el("thead", {}, el("tr", {}, columns.map(({ label }) => el("th", { scope: "col" }, label)), el("th"))),
+      el("thead", {}, el("tr", {}, columns.map((column) => el("th", { scope: "col", class: "place" in column ? "rate-left-aligned" : "" }, column.label)), el("th"))),
       el("tbody", {}, this.rows.map((row, index) => el("tr", {}, columns.map((column) => cell(row, index, column)),
         el("td", { class: "rate-tools" }, button(`Remove row ${index + 1}`, "close", () => { this.rows.splice(index, 1); this.draw(); this.changed(); }, { disabled: this.rows.length === 1 })))))),
     ), el("div", { class: "rate-under" }, el("button", { type: "button", class: "quoin-button", onclick: () => this.add(this.rows.length - 1, columns.at(-1).label) }, each ? "Add a transaction" : "Add a row")));
