@@ -142,10 +142,8 @@ def _percentage(given: Given, peer: Peer) -> Json:
         "transaction_min": given.text_or("transaction_min"),
         "transaction_max": given.text_or("transaction_max"),
     }
-    for name in ("free_transactions", "free_amount", "fixed_fee"):
-        if optional[name] is not None and not Decimal(optional[name]):
-            optional[name] = None
-    said = {name: value for name, value in optional.items() if value is not None}
+    nothing = ("fixed_fee", "free_transactions", "free_amount")
+    said = {name: each for name, each in optional.items() if each and (name not in nothing or Decimal(each))}
     return {"kind": "percent", "percent": given.text("rate_percent"), **said}
 
 

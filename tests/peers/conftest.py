@@ -11,27 +11,28 @@ from tests.peers.vectors import Vector, vectors
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = "../shared/cases"
+FILES = ("pricing.json", "rounding.json")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", metavar="DIR", help=f"the directory of the peers' cases (default: {DEFAULT})")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    chosen = config.getoption("--cases", default=None)
+    if chosen and not any((Path(chosen) / name).is_file() for name in FILES):
+        raise pytest.UsageError(f"--cases: there is no {' and no '.join(FILES)} in {chosen}")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes `pricing_vector` runs once for each case of `pricing.json`, and so on."""
-    for name in metafunc.fixturenames:
-        stem, _, suffix = name.partition("_")
-        if suffix == "vector":
-            found = _cases(metafunc.config, f"{stem}.json")
-            metafunc.parametrize(name, found, ids=lambda case: case.id if isinstance(case, Vector) else "no-cases")
+    for name in FILES:
+        argument = f"{Path(name).stem}_vector"
+        if argument in metafunc.fixturenames:
+            cases = _cases(Path(metafunc.config.getoption("--cases", default=None) or ROOT / DEFAULT) / name)
+            metafunc.parametrize(argument, cases, ids=lambda case: case.id if isinstance(case, Vector) else "no-cases")
 
 
-def _cases(config: pytest.Config, name: str) -> list[Vector] | list[Path]:
-    """The cases of this file; or, in place of a case, where it is missing by default."""
-    chosen = config.getoption("--cases", default=None)
-    file = (Path(chosen) if chosen else ROOT / DEFAULT) / name
-    if file.is_file():
-        return vectors(file)
-    if chosen:
-        raise pytest.UsageError(f"--cases: there is no {file}")
-    return [file]
+def _cases(file: Path) -> list[Vector] | list[Path]:
+    """The cases of this file; or, in place of a case, the file that is missing."""
+    return vectors(file) if file.is_file() else [file]

@@ -1,7 +1,7 @@
 """Parts: vectors whose usage is told apart, by transaction, property, window or change of seats."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -118,7 +118,7 @@ def _window_commitment(question: Question) -> Answer:
     with question.parameters() as parameters:
         with parameters.inner("line_item") as terms:
             line = _commitment(terms)
-        hours = [
+        hours: list[charges.Json] = [
             {"from_hour": each.text("from_hour"), "to_hour": each.text("to_hour"), "charge": _commitment(each)}
             for each in (parameters.each("time_of_day_buckets") if parameters.has("time_of_day_buckets") else ())
         ]
@@ -155,7 +155,7 @@ def _commitment(terms: Given) -> charges.Json:
     return {"kind": "committed", "charge": price, what: value, "overage_factor": factor, "true_up": true_up}
 
 
-def _otherwise(charge: charges.Json, terms: Mapping[str, Any]) -> charges.Json:
+def _otherwise(charge: charges.Json, terms: charges.Json) -> charges.Json:
     return charge | terms if charge["kind"] == "committed" else charge
 
 

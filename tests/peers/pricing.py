@@ -57,7 +57,6 @@ def _reach(data: Mapping[str, Any]) -> dict[str, Decimal]:
 def _one_quantity(question: Question) -> Answer:
     """Every model that prices one number."""
     quantity = question.given.number_or("quantity", ONE)
-    assert quantity is not None
     with question.parameters() as parameters:
         # A package is never negative, says its rule; of others the vector says so.
         clamps = parameters.one_of("clamp_negative", question.model == "package", True, False)
@@ -116,14 +115,12 @@ def _dynamic(question: Question) -> Answer:
     """An event brings its amount, which is what the meter adds up; or a quantity is multiplied."""
     if not question.given.has("events"):
         return _one_quantity(question)
-    events = [
-        (each.number_or("amount", each.number_or("quantity")), each.number_or("quantity", ZERO))
-        for each in question.given.each("events")
-    ]
     with question.parameters() as parameters:
         charge = load(charges.charge_of(question.model, parameters, question.peer))
+        measured = "quantity" if parameters.need("mode") == "multiplier" else "amount"
+    events = [(each.number(measured), each.number_or("quantity", ZERO)) for each in question.given.each("events")]
     with exactly():
-        carried, count = (sum((event[place] or ZERO for event in events), ZERO) for place in (0, 1))
+        carried, count = (sum((event[place] for event in events), ZERO) for place in (0, 1))
     line = question.line(charge, usage=carried, meter="meter")
     price = Drawable.of(line.key, line.product, line.period, count, line.exact).unit_price
     return {"amount": question.rounding.of_line(line), "unit_amount": price}

@@ -9,8 +9,8 @@ from tests.peers import pricing, rounding
 from tests.peers.judge import judge, verdict
 from tests.peers.vectors import UnknownToAdapter, Vector
 
-TIERS = [{"up_to": "10", "unit_price": "2", "flat_fee": "1"}, {"up_to": None, "unit_price": "1"}]
-ROWS = [
+TIERS: list[dict[str, Any]] = [{"up_to": "10", "unit_price": "2", "flat_fee": "1"}, {"up_to": None, "unit_price": "1"}]
+ROWS: list[dict[str, Any]] = [
     {"tier": 1, "units": "10", "usage_amount": "20", "flat_fee": "1", "total": "21"},
     {"tier": 2, "units": "2", "usage_amount": "2", "flat_fee": "0", "total": "2"},
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, overload
 
 ABOUT = {"id", "source", "model", "kind", "note", "verified", "peer_quirk", "expected"}
 
@@ -68,6 +68,10 @@ class Given:
     def number(self, name: str) -> Decimal:
         return decimal(self.need(name), self._path(name))
 
+    @overload
+    def number_or(self, name: str) -> Decimal | None: ...
+    @overload
+    def number_or(self, name: str, default: Decimal) -> Decimal: ...
     def number_or(self, name: str, default: Decimal | None = None) -> Decimal | None:
         return decimal(self.get(name), self._path(name)) if self.has(name) else self.get(name, default)
 
