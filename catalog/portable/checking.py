@@ -73,7 +73,7 @@ def _costs(path: str, product: ProductEntry, there: ProductEntry | None) -> Foun
         if when in kept and kept[when] != cost:
             yield (
                 f"{path}.costs[{index}]",
-                "is another here; a cost is superseded by one from a later instant, never changed",
+                "is another here; supersede it by a cost from a later instant",
             )
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import prefetch_related_objects
 
-from catalog.models import Feature, Product, Rate, RateCard, RateCardVersion, SelectionRule
+from catalog.models import CostRate, Feature, Product, Rate, RateCard, RateCardVersion, SelectionRule
 from catalog.portable.document import (
     CardEntry,
     CostEntry,
@@ -20,6 +21,7 @@ from catalog.portable.document import (
 from catalog.queries import cards_at
 from governance.acts import Refused
 from metering.models import Meter
+from pricing.money import exponent, fixed
 
 
 def export(keys: Collection[str] = (), *, at: datetime) -> Document:
@@ -81,10 +83,14 @@ def product_entry(product: Product) -> ProductEntry:
         is_active=product.is_active,
         grants={grant.feature.key: grant.value for grant in product.grants.all()},
         costs=tuple(
-            CostEntry(cost.since, cost.unit_cost.normalize(), cost.currency, cost.per.normalize(), cost.dimensions)
-            for cost in costs
+            CostEntry(cost.since, _amount(cost), cost.currency, cost.per.normalize(), cost.dimensions) for cost in costs
         ),
     )
+
+
+def _amount(cost: CostRate) -> Decimal:
+    """With the decimals that count, and at least those of the currency."""
+    return Decimal(fixed(cost.unit_cost, exponent(cost.currency)))
 
 
 def card_entry(

@@ -42,7 +42,7 @@ products:
         Counted before caching.
     costs:
       - {since: "2026-01-01T00:00:00Z", unit_cost: "1.10", currency: USD, per: "1000000"}
-      - {since: "2026-02-01T00:00:00Z", unit_cost: "1", currency: USD, per: "1000000", dimensions: {model: large}}
+      - {since: "2026-02-01T00:00:00Z", unit_cost: "1.00", currency: USD, per: "1000000", dimensions: {model: big}}
   seats:
     name: Seats
     kind: recurring
