@@ -53,13 +53,15 @@ def sold(ann: User, charges: dict[str, Json], meters: Meters | None = None) -> C
     return contracts.sign_contract(terms, act=act("Signed", DEC))
 
 
-def publish(ann: User, card: RateCard, charges: dict[str, Json], *, effective_from: datetime) -> RateCardVersion:
-    """The next version of the card, decided in December."""
-    by_ann = act("New prices", DEC, ann)
+def publish(
+    ann: User, card: RateCard, charges: dict[str, Json], *, effective_from: datetime, at: datetime = DEC
+) -> RateCardVersion:
+    """The next version of the card."""
+    by_ann = act("New prices", at, ann)
     draft = catalog.draft_version(card, act=by_ann)
     for key, charge in charges.items():
         catalog.set_rate(draft, Product.objects.get(key=key), load(charge), act=by_ann)
-    submitted = catalog.submit_version(draft, act=by_ann)
+    submitted = catalog.submit_version(draft, warnings_accepted="Known", act=by_ann)
     return catalog.publish_version(submitted, effective_from=effective_from, act=by_ann)
 
 

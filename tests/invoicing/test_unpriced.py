@@ -19,9 +19,10 @@ from invoicing import operations
 from invoicing.models import Invoice, UnpricedUsage
 from tests.invoicing import books
 from tests.invoicing.books import FEB_2, JAN, MAR_2, act, bill
-from tests.invoicing.charges import NOON, Json, billed, d, late, publish, sold, use
+from tests.invoicing.charges import DEC, NOON, Json, billed, d, late, publish, sold, use
 from tests.refusals import everything
 
+NEW_YEARS_EVE, IN_DECEMBER = JAN - timedelta(days=1), DEC + timedelta(hours=1)
 APR_2 = datetime(2026, 4, 2, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
 
@@ -37,9 +38,14 @@ def contract(ann: User) -> Contract:
     return sold(ann, {"calls": by_model("small")})
 
 
-def price(ann: User, contract: Contract, *models: str) -> None:
-    """The card's next version has cells for these."""
-    publish(ann, contract.rate_card, {"calls": by_model(*models)}, effective_from=JAN - timedelta(days=1))
+def price(
+    ann: User, contract: Contract, *models: str, since: datetime = NEW_YEARS_EVE, at: datetime = IN_DECEMBER
+) -> None:
+    """The card's next version has cells for these.
+
+    Decided in December, it is no change of the past, and reaches also what is invoiced already.
+    """
+    publish(ann, contract.rate_card, {"calls": by_model(*models)}, effective_from=since, at=at)
 
 
 def rows() -> list[tuple[Any, Decimal, str]]:
@@ -67,7 +73,8 @@ def test_an_open_draft_takes_it_in(ann: User, contract: Contract) -> None:
     use("calls", 100, model="small")
     use("calls", 40, model="large")
     bill(books.FEB)
-    price(ann, contract, "small", "large")
+    assert rows() == [({"model": "large"}, 40, "")]
+    price(ann, contract, "small", "large", at=books.FEB + timedelta(hours=1))
     assert billed() == [("calls", d("140"), d("14.00"))]
     assert rows() == [({"model": "large"}, 40, "priced")]
 
@@ -113,7 +120,7 @@ def test_a_price_taken_away_opens_it_again(ann: User, contract: Contract) -> Non
     bill()
     price(ann, contract, "small", "large")
     bill(MAR_2)
-    publish(ann, contract.rate_card, {"calls": by_model("small")}, effective_from=JAN - timedelta(hours=12))
+    price(ann, contract, "small", since=NEW_YEARS_EVE + timedelta(hours=12))
     bill(APR_2)
     row = UnpricedUsage.objects.get()
     assert (row.quantity, row.resolution, row.resolved_at, row.first_seen_at) == (40, "", None, FEB_2)
@@ -123,7 +130,7 @@ def test_a_price_from_the_middle_of_the_month_cuts_it_in_two(ann: User, contract
     use("calls", 40, model="large")
     use("calls", 7, model="large", at=NOON + timedelta(days=10))
     bill()
-    publish(ann, contract.rate_card, {"calls": by_model("small", "large")}, effective_from=NOON + timedelta(days=5))
+    price(ann, contract, "small", "large", since=NOON + timedelta(days=5))
     assert billed(MAR_2) == [("calls", d("7"), d("0.70"))]
     assert rows() == [({"model": "large"}, 40, ""), ({"model": "large"}, 47, "regrouped")]
 
