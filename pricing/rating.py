@@ -21,6 +21,7 @@ Usage = Callable[[str, Period, Split], Measured]
 A plain number will do for any split: it is then priced as not told apart. No cycle is billed for less than none.
 """
 
+_Editions = list[tuple[Period, Price]]
 _Until = Callable[[Charge, datetime], Measured]
 """(charge, instant) → what the charge is reckoned on, from the start of the cycle until then."""
 
@@ -95,23 +96,28 @@ def _in_order(terms: list[Term]) -> list[int]:
 
 
 def _lines(term: Term, usage: Usage, others: list[RatedLine], through: datetime) -> Iterator[RatedLine]:
-    is_measured = term.meter or term.is_share
     for cycle, billed in term.cycles(through):
-        if is_measured:
-            yield from _measured(term, cycle, billed, _reckoned(term, billed, usage, others))
+        parts, until = term.editions(billed), _reckoned(term, billed, usage, others)
+        if term.meter:
+            yield from _measured(term, cycle, billed, parts, until)
+        elif not term.is_share:
+            yield from _fixed(term, cycle, billed, parts, until)
         else:
-            yield from _fixed(term, cycle, billed)
+            shares = [each for each in parts if each[1].charge.basis == "lines"]
+            yield from _measured(term, cycle, billed, shares, until)
+            yield from _fixed(term, cycle, billed, [each for each in parts if each not in shares], until)
 
 
 def _reckoned(term: Term, billed: Period, usage: Usage, others: list[RatedLine]) -> _Until:
     def until(charge: Charge, instant: datetime) -> Measured:
-        period = Period(billed.start, instant)
-        if charge.basis == "none":
-            return ONE
         if charge.basis == "lines":
-            return max(_come_to(others, lines_of(charge) or frozenset(), term.product, period), ZERO)
+            return max(
+                _come_to(others, lines_of(charge) or frozenset(), term.product, Period(billed.start, instant)), ZERO
+            )
+        if charge.basis == "none" or not term.meter:
+            return ONE if term.quantity is None else term.quantity
         split = _split(term, charge)
-        measured = usage(term.meter, period, split)
+        measured = usage(term.meter, Period(billed.start, instant), split)
         if isinstance(measured, Decimal):
             return max(measured, ZERO)
         return localised(not_negative(measured, split), split)
@@ -135,12 +141,12 @@ def _split(term: Term, charge: Charge) -> Split:
     return replace(charge.split, zone=term.zone) if charge.split.window else charge.split
 
 
-def _fixed(term: Term, cycle: Period, billed: Period) -> Iterator[RatedLine]:
+def _fixed(term: Term, cycle: Period, billed: Period, parts: _Editions, until: _Until) -> Iterator[RatedLine]:
     """An agreed quantity: the whole cycle's price, adjusted, then the share of the cycle that is billed."""
     quantity = ONE if term.quantity is None else term.quantity
-    for period, price in term.editions(billed):
+    for period, price in parts:
         bare, own = _peeled(price)
-        listed = None if bare.list_charge is None else bare.list_charge.cost(quantity)
+        listed = bare.list_charge.cost(until(bare.list_charge, period.end)) if bare.list_charge else None
         fall = _priced(term, bare, bare.charge.cost(quantity), listed)
         adjust(fall, (*own, *term.adjustments))
         share, text = term.share(period, cycle)
@@ -149,7 +155,7 @@ def _fixed(term: Term, cycle: Period, billed: Period) -> Iterator[RatedLine]:
         yield _line(term, billed, period, price, quantity, fall)
 
 
-def _measured(term: Term, cycle: Period, billed: Period, until: _Until) -> Iterator[RatedLine]:
+def _measured(term: Term, cycle: Period, billed: Period, parts: _Editions, until: _Until) -> Iterator[RatedLine]:
     """What was measured, never prorated; a cycle's next line has what the last ones left of tiers and limits.
 
     What is measured is always read from the start of the cycle: a maximum, the latest value and unique ones of two
@@ -157,7 +163,6 @@ def _measured(term: Term, cycle: Period, billed: Period, until: _Until) -> Itera
     """
     share, _ = term.share(billed, cycle)
     agreed, spent = prorated(term.adjustments, share), Spent()
-    parts = term.editions(billed)
     for period, price in parts:
         bare, own = _peeled(price)
         own = prorated(own, share)
