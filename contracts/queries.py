@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from catalog.editions import Agreement, Edition, PriceBook
 from catalog.models import SelectionRule
 from catalog.prices import price_book
@@ -28,13 +30,14 @@ def attributes_of(customer: Customer) -> dict[str, str]:
 
 def agreement_of(contract: Contract) -> Agreement:
     """What decides which versions of a followed card reach a contract."""
-    return Agreement(contract.first_agreed_at or contract.signed_at, contract.start_at)
+    renewed_at = contract.start_at if contract.renews_id is not None else None
+    return Agreement(contract.first_agreed_at or contract.signed_at, renewed_at)
 
 
 def terms_of(contracts: Iterable[Contract]) -> dict[Any, list[ContractTerm]]:
     """Each contract's agreed terms, by contract id; six queries for any number. `Refused` if one has no price."""
     found = {each.pk: each for each in _with_customers(contracts)}
-    lines, overrides, commits = _lines(found), _overrides(found), _commits(found)
+    lines, overrides, commits = _lines(found), overrides_in(found), _commits(found)
     book = price_book(
         {each.rate_card_id for each in found.values() if each.pinned_version_id is None},
         {pin for each in found.values() for pin in (each.pinned_version_id, each.pinned_base_id) if pin},
@@ -69,7 +72,8 @@ def _lines(contracts: Collection[UUID]) -> dict[UUID, list[ContractLine]]:
     return result
 
 
-def _overrides(contracts: Collection[UUID]) -> dict[tuple[UUID, UUID], list[AgreedOverride]]:
+def overrides_in(contracts: Collection[UUID] | QuerySet[Any]) -> dict[tuple[UUID, UUID], list[AgreedOverride]]:
+    """The overrides of these contracts, given by id or as a query for ids, by contract and product. One query."""
     result = defaultdict(list)
     for each in Override.objects.filter(contract__in=contracts):
         result[each.contract_id, each.product_id].append(

@@ -205,7 +205,7 @@ def _line(deal: Deal, line: DealLine) -> ContractTerm:
     prices = [
         Price(line.start if each is first else each.since, each.charge, each.source)
         for each in editions
-        if each is first or _suits(line.agreed, each.charge)
+        if each is first or suits(line.agreed, each.charge)
     ]
     try:
         term = Term(
@@ -243,7 +243,7 @@ def _editions_in_force(line: DealLine) -> list[Edition]:
     return [*before[-1:], *during] or list(line.editions[:1])
 
 
-def _suits(agreed: LineTerms, charge: Charge) -> bool:
+def suits(agreed: LineTerms, charge: Charge) -> bool:
     """Whether a later price can apply to what was agreed: one that needs no quantity (a flat one, a share of other
     lines) not to measured units or several of a thing, and one that does not to neither.
 

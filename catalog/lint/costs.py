@@ -46,8 +46,8 @@ def last_tier_below_cost(candidate: Candidate) -> Found:
                 name,
                 (
                     f"{label}above {grouped(charge.tiers[-2].up_to or ZERO)} every further unit brings "
-                    f"{shown(price, currency)} and costs us {shown(_each(cost), currency)}: the largest customers lose us "
-                    "money. Raise the last tier, or correct the cost."
+                    f"{shown(price, currency)} and costs us {shown(_each(cost), currency)}: the largest customers lose "
+                    "us money. Raise the last tier, or correct the cost."
                 ),
             )
 
@@ -62,7 +62,7 @@ def cost_in_other_currency(candidate: Candidate) -> Found:
                 name,
                 (
                     f"Its cost is known in {cost.currency} only, so nothing says whether these prices in "
-                    f"{candidate.card.currency} cover it. Enter the cost in {candidate.card.currency} or compare by hand."
+                    f"{candidate.card.currency} cover it. Enter the cost in {candidate.card.currency} too."
                 ),
             )
 

@@ -7,15 +7,19 @@ from catalog.candidates import Candidate
 from catalog.lint.registry import Severity, rule
 from catalog.lint.walk import listed
 from catalog.models import RateCardVersion
+from catalog.queries import live_draft
 from pricing.changes import largest_rise
 
 Found = Iterable[tuple[str, str]]
 Reach = RateCardVersion.Reach
+Status = RateCardVersion.Status
 
 
 @rule("same_instant", Severity.ERROR, "two versions of a card that take effect at the same instant")
 def same_instant(candidate: Candidate) -> Found:
     starts = candidate.sheet.effective_from
+    if candidate.version is not None and candidate.version.planned_from is None:
+        return  # at once, whenever that will be
     for sheet in candidate.book.sheets.get(candidate.card.pk, ()):
         if sheet.effective_from == starts:
             yield "planned from", f"{sheet.label} takes effect at {starts:%Y-%m-%d %H:%M} UTC as well. Choose another."
@@ -28,8 +32,8 @@ def later_version(candidate: Candidate) -> Found:
             yield (
                 "planned from",
                 (
-                    f"{sheet.label} is scheduled for {sheet.effective_from:%Y-%m-%d %H:%M} UTC and replaces these prices "
-                    "then. Withdraw it if that is not meant."
+                    f"{sheet.label} is scheduled for {sheet.effective_from:%Y-%m-%d %H:%M} UTC and replaces these "
+                    "prices then. Withdraw it if that is not meant."
                 ),
             )
 
@@ -46,11 +50,12 @@ def short_notice(candidate: Candidate) -> Found:
         if product in candidate.before and largest_rise(candidate.before[product].charge, offer.charge)
     ]
     if risen:
+        soonest = candidate.at + timedelta(days=days + 1)
         yield (
             "existing contracts from",
             (
-                f"{listed(sorted(risen))} would rise for existing contracts on {reaches:%Y-%m-%d}, but the card promises "
-                f"{days} days' notice. Choose {candidate.at + timedelta(days=days + 1):%Y-%m-%d} or later for them."
+                f"{listed(sorted(risen))} would rise for existing contracts on {reaches:%Y-%m-%d}, but the card "
+                f"promises {days} days' notice. Choose {soonest:%Y-%m-%d} or later for them."
             ),
         )
 
@@ -60,6 +65,9 @@ def unpublished_base(candidate: Candidate) -> Found:
     base, starts = candidate.card.base, candidate.sheet.effective_from
     if base is None:
         return
+    is_to_publish = candidate.version is not None and candidate.version.status == Status.PUBLISHED
+    if not is_to_publish and live_draft(base) is not None:
+        return  # both are in the works; before this one is published the base must be
     if not any(sheet.effective_from <= starts for sheet in candidate.book.sheets.get(base.pk, ())):
         yield (
             "base",

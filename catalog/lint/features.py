@@ -27,8 +27,8 @@ def allowance_without_meter(candidate: Candidate) -> Found:
             yield (
                 product.name,
                 (
-                    f"It grants {grant.feature}, a metered allowance, but has no meter, so it never runs out. Grant it by "
-                    "a usage product, or make it a limit."
+                    f"It grants {grant.feature}, a metered allowance, but has no meter, so it never runs out. Grant it "
+                    "by a usage product, or make it a limit."
                 ),
             )
 

@@ -26,8 +26,8 @@ def no_meter(candidate: Candidate) -> Found:
             yield (
                 product.name,
                 (
-                    f"Its {offer.charge.kind} price tells events apart, but it has no meter. Price it by quantity, or make "
-                    "it a usage product."
+                    f"Its {offer.charge.kind} price tells events apart, but it has no meter. Price it by quantity, or "
+                    "make it a usage product."
                 ),
             )
 
@@ -39,8 +39,8 @@ def silent_meter(candidate: Candidate) -> Found:
             yield (
                 product.name,
                 (
-                    f"Its meter {product.meter} counted nothing in the last {SILENT_DAYS} days. Check that events of type "
-                    f"{product.meter.event_type} still arrive, or nothing is billed."
+                    f"Its meter {product.meter} counted nothing in the last {SILENT_DAYS} days. Check that events of "
+                    f"type {product.meter.event_type} still arrive, or nothing is billed."
                 ),  # type: ignore[union-attr]
             )
 
@@ -52,8 +52,8 @@ def untried_meter(candidate: Candidate) -> Found:
             yield (
                 product.name,
                 (
-                    f"It is new, and its meter {product.meter} has not counted an event in the last {SILENT_DAYS} days. "
-                    "Send one to try it."
+                    f"It is new, and its meter {product.meter} has not counted an event in the last {SILENT_DAYS} "
+                    "days. Send one to try it."
                 ),
             )
 

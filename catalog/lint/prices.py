@@ -6,7 +6,8 @@ from decimal import Decimal
 from catalog.candidates import Candidate, sheets_at
 from catalog.lint.registry import Severity, rule
 from catalog.lint.walk import listed
-from catalog.models import SelectionRule
+from catalog.models import RateCardVersion, SelectionRule
+from catalog.prices import billed
 from pricing.changes import change_percent
 from pricing.charges import ChargeError
 from pricing.money import ONE, plain
@@ -35,14 +36,19 @@ def nothing_new(candidate: Candidate) -> Found:
         yield "prices", "They are those already in force. Change something, or withdraw the draft."
 
 
-@rule("other_rhythm", Severity.NOTE, "products billed in another rhythm than before")
+@rule("other_rhythm", Severity.WARNING, "products billed in another rhythm than before")
 def other_rhythm(candidate: Candidate) -> Found:
+    if candidate.sheet.reach == RateCardVersion.Reach.NEW_ONLY:
+        return
     for product, offer in candidate.changed.items():
         was = candidate.before.get(product)
         if was is not None and (was.cycle_months, was.in_advance) != (offer.cycle_months, offer.in_advance):
             yield (
                 candidate.products[product].name,
-                "It is billed in another rhythm than before. Existing contracts keep theirs until they are renewed.",
+                (
+                    f"It is billed {billed(offer)}, no longer {billed(was)}. Contracts that run go on in their rhythm "
+                    "and would pay the new price in it. Let it reach new contracts only, or sell a new product."
+                ),
             )
 
 
@@ -75,8 +81,8 @@ def base_in_other_currency(candidate: Candidate) -> Found:
         yield (
             "base factor",
             (
-                f"{inherited:,} prices of {base} in {base.currency} hold as the same numbers of {card.currency}. Say what "
-                "to multiply them by, or price these products here."
+                f"{inherited:,} prices of {base} in {base.currency} hold as the same numbers of {card.currency}. Say "
+                "what to multiply them by, or price these products here."
             ),
         )
 
@@ -94,8 +100,8 @@ def factor_too_fine(candidate: Candidate) -> Found:
             yield (
                 candidate.products[pk].name,
                 (
-                    f"Times {plain(sheet.base_factor)} the price has too many digits ({error}). Use a factor with fewer "
-                    "decimals, or price it here."
+                    f"Times {plain(sheet.base_factor)} the price has too many digits ({error}). Use a factor with "
+                    "fewer decimals, or price it here."
                 ),
             )
 
@@ -109,8 +115,8 @@ def rule_in_other_currency(candidate: Candidate) -> Found:
             yield (
                 f"rule {each}",
                 (
-                    f"It chooses this card, which is in {card.currency}, for customers in {listed(currencies)}. Correct "
-                    "the rule."
+                    f"It chooses this card, which is in {card.currency}, for customers in {listed(currencies)}. "
+                    "Correct the rule."
                 ),
             )
 
