@@ -54,10 +54,10 @@ class Sheet:
 
 
 class Agreement(NamedTuple):
-    """When a contract, or the first of those it renews, was signed, and when it starts."""
+    """When a contract, or the first of those it renews, was signed; and from when on it renews them, if it does."""
 
     first_agreed_at: datetime
-    start_at: datetime
+    renewed_at: datetime | None = None
 
 
 class Shown(NamedTuple):
@@ -139,7 +139,7 @@ def _reaches(agreement: Agreement, sheet: Sheet, last: Sheet) -> Shown | None:
         case Reach.NEW_ONLY:
             return None
         case Reach.AT_RENEWAL:
-            is_renewed = agreement.start_at >= sheet.effective_from
+            is_renewed = agreement.renewed_at is not None and agreement.renewed_at >= sheet.effective_from
             return Shown(sheet.effective_from, sheet) if is_renewed else None
         case Reach.WHERE_CHEAPER:
             return Shown(sheet.effective_from, sheet, only_if_cheaper=True)

@@ -244,7 +244,7 @@ def _deal(
                 line,
                 period.start,
                 period.end,
-                _editions(version, line.product_id, period, book),
+                _editions(version, line.product_id, book),
             )
             for line in lines
         ],
@@ -265,11 +265,11 @@ def _deal(
     )
 
 
-def _editions(version: QuoteVersion, product: UUID, period: Period, book: PriceBook) -> list[Edition]:
+def _editions(version: QuoteVersion, product: UUID, book: PriceBook) -> list[Edition]:
     """What the contract will see: the pinned prices, or those of the card as they reach whoever signs now."""
     if not version.follows_card:
         return book.pinned(product, version.rate_card_version_id, version.base_version_id)
-    agreement = Agreement(version.decided_at or clock.now(), period.start)
+    agreement = Agreement(version.decided_at or clock.now())
     return book.editions(product, version.rate_card_version.card_id, agreement)
 
 

@@ -165,7 +165,7 @@ def publish(charges: dict[str, Charge], *, effective_from: datetime = NOW, at: d
         catalog.set_rate(
             draft, sold, charge, cycle_months=0 if once else 1, in_advance=once, act=act("ann", "New prices", at)
         )
-    draft = catalog.submit_version(draft, act=act("ann", "Please check", at))
+    draft = catalog.submit_version(draft, warnings_accepted="Meant so", act=act("ann", "Please check", at))
     approve_all(draft, "cara", at)
     return catalog.publish_version(draft, effective_from=effective_from, act=act("ann", "Agreed", at))
 

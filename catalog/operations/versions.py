@@ -118,8 +118,8 @@ def publish_version(
         version.planned_from = effective_from or max(version.planned_from or act.at, act.at)
         if version.existing_from is not None and version.existing_from < version.planned_from:
             version.existing_from = None
-        _lint(version, version.warnings_accepted, act)
         _number(version, card, version.planned_from)
+        _lint(version, version.warnings_accepted, act)
         _save_published(version)
     return version
 

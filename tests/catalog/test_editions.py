@@ -16,7 +16,7 @@ from pricing.steps import amount
 Reach = RateCardVersion.Reach
 CARD, BASE, TOKENS, FEE = uuid4(), uuid4(), uuid4(), uuid4()
 JANUARY, FEBRUARY, MARCH, APRIL, MAY = (datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 6))
-OLD = Agreement(JANUARY + timedelta(days=10), FEBRUARY)
+OLD = Agreement(JANUARY + timedelta(days=10))
 
 
 def at(price: str, cycle_months: int = 1) -> Offer:
@@ -69,7 +69,7 @@ def test_a_version_reaches_existing_contracts_as_it_says(more: dict[str, Any], o
     prices = book(FIRST, second(**more))
     assert seen(prices) == old
     assert seen(prices, Agreement(OLD.first_agreed_at, APRIL)) == renewed
-    assert seen(prices, Agreement(MARCH, APRIL))[-1] == (MARCH, "3.00", "v2"), "signed when it was in force: new"
+    assert seen(prices, Agreement(MARCH))[-1] == (MARCH, "3.00", "v2"), "signed when it was in force: new"
 
 
 def test_where_cheaper_each_cycle_costs_the_less_of_both() -> None:
@@ -104,7 +104,7 @@ def test_the_first_prices_of_a_card_reach_everybody() -> None:
 
 def test_a_roll_back_reaches_all_that_had_the_restored_prices_or_later_ones() -> None:
     restoring_first = sheet("v3", APRIL, {TOKENS: at("2.50")}, restores_from=JANUARY, reach=Reach.NEW_ONLY)
-    between = Agreement(MARCH + timedelta(days=3), MARCH + timedelta(days=3))
+    between = Agreement(MARCH + timedelta(days=3))
     assert seen(book(FIRST, second(), restoring_first), between)[-1] == (APRIL, "2.50", "v3")
     third = sheet("v3", APRIL, {TOKENS: at("9.00")})
     restoring_second = sheet("v4", MAY, {TOKENS: at("3.00")}, restores_from=MARCH)

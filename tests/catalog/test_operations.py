@@ -168,15 +168,6 @@ def test_reopening_takes_the_question_back(draft: RateCardVersion, ann: User) ->
     assert ApprovalRequest.objects.get().status == "superseded"
 
 
-def test_prices_do_not_take_effect_in_the_past(draft: RateCardVersion, ann: User, cara: User) -> None:
-    operations.submit_version(draft, act=by(ann))
-    agree(draft, cara)
-    with pytest.raises(Refused, match="cannot take effect in the past"):
-        operations.publish_version(draft, effective_from=MARCH, act=by(ann, at=APRIL))
-    draft.refresh_from_db()
-    assert (draft.status, draft.number) == ("in_review", None)
-
-
 def test_two_versions_do_not_take_effect_at_one_instant(publish: Publish, ann: User) -> None:
     publish(effective_from=MAY)
     with pytest.raises(Refused, match="Version 1 takes effect at that very instant"):

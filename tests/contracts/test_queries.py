@@ -12,6 +12,7 @@ from contracts.models import Contract
 from contracts.operations import sign_contract
 from contracts.terms import AgreedCommit, AgreedLine, AgreedPrice, SignedTerms
 from pricing.charges import PerUnit
+from pricing.measures import Split
 from pricing.periods import Period
 from pricing.rating import rate
 from tests import cast
@@ -71,7 +72,7 @@ def test_the_tier_counter_carries_over_a_followed_price_change() -> None:
     cast.publish({"output-tokens": DEARER}, effective_from=middle)
     (term,) = queries.terms_of([following])[following.pk]
 
-    def measured_since_the_start(_: str, period: Period) -> Decimal:
+    def measured_since_the_start(_: str, period: Period, split: Split) -> Decimal:
         return cast.MILLION if period.end == middle else 2 * cast.MILLION
 
     lines = rate([term.term], measured_since_the_start, datetime(2026, 2, 1, tzinfo=UTC))
@@ -105,7 +106,7 @@ def test_many_contracts_take_as_many_queries_as_one() -> None:
         with CaptureQueriesContext(connection) as instruments:
             assert len(queries.instruments_of(chosen)) == len(chosen)
         counts.append((len(terms), len(instruments)))
-    assert counts == [(5, 2), (5, 2)]
+    assert counts == [(6, 2), (6, 2)]
 
 
 def test_known_customers_are_those_that_exist() -> None:

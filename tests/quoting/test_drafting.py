@@ -89,7 +89,7 @@ def test_setting_a_line_again_replaces_it_in_its_place(version: QuoteVersion) ->
         ("output-tokens", {"discount_amount": Decimal("0.005")}, "The amount off must be an amount with at most 2"),
         ("output-tokens", {"minimum": Decimal("9.999")}, "The minimum must be an amount with at most 2 decimals"),
         ("platform-fee", {"expected_usage": Decimal(2)}, "Platform fee is not measured"),
-        ("platform-fee", {"quantity": Decimal(2)}, "Platform fee has a flat price"),
+        ("platform-fee", {"quantity": Decimal(2)}, "Platform fee has one price whatever the quantity"),
         ("setup", {}, "Setup has no price in Standard USD v1"),
     ],
 )
