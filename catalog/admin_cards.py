@@ -19,7 +19,7 @@ from catalog.comparison import shown_differences
 from catalog.dialogs import CardForm, DraftForm, RollBackForm, restorable
 from catalog.forms import RateCardForm
 from catalog.models import RateCard, RateCardVersion
-from catalog.presentation import chapters, coming, reach_words, shown_prices
+from catalog.presentation import chapters, coming, preceding, reach_words, shown_prices, starts_at
 from governance import clock
 from governance.acts import Act
 from governance.admin_base import GovernedAdmin, operation
@@ -131,6 +131,7 @@ class RateCardAdmin(GovernedAdmin):
         at = instant_of(request.GET.get("at", "")) or now
         version = queries.version_at(card, at)
         editions = queries.timeline(card, now)
+        told = chapters(editions, now)
         is_past = at != now
         sees_margin = may(request.user, SEE_MARGIN)
         rows = prices.price_list(version, at=at) if version else []
@@ -143,10 +144,10 @@ class RateCardAdmin(GovernedAdmin):
             "price_list": shown_prices(rows, version, at, sees_margin=sees_margin, history=is_past) if version else [],
             "sees_margin": sees_margin,
             "coming": [] if is_past else coming(editions, now),
-            "chapters": chapters(editions),
-            "choices": [edition.version for edition in editions if edition.version.number or not edition.since],
+            "chapters": told,
+            "compare_from": told[0].before if told else None,
             "reach": reach_words(version) if version else "",
-            "audience": audience.of(audience.Question(card, None, at, request.user)),
+            "audience": [] if is_past else audience.of(audience.Question(card, None, now, request.user)),
             "may_publish": may(request.user, PUBLISH, card),
         }
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
@@ -164,8 +165,9 @@ class RateCardAdmin(GovernedAdmin):
         editions = queries.timeline(card, now)
         by_pk = {str(edition.version.pk): edition.version for edition in editions}
         after = by_pk.get(request.GET.get("after", "")) or (editions[0].version if editions else None)
-        earlier = _before(editions, after)
-        before = by_pk.get(request.GET.get("before", "")) or earlier
+        chosen = next((each for each in editions if each.version == after), None)
+        earlier = preceding(chosen, editions, now) if chosen else None
+        before = by_pk.get(request.GET.get("before", "")) or (earlier and earlier.version)
         context = {
             "title": f"Compare versions of {card}",
             "card": card,
@@ -173,7 +175,7 @@ class RateCardAdmin(GovernedAdmin):
             "before": before,
             "after": after,
             "fields": prices.field_differences(before, after) if after else [],
-            "difference": compared(before, after, now) if after else [],
+            "difference": compared(before, after, starts_at(after, now)) if after else [],
             "opts": self.opts,
         }
         return render(request, "catalog/compare.html", {**self.admin_site.each_context(request), **context})
@@ -198,12 +200,3 @@ def instant_of(text: str) -> datetime | None:
     except ValueError:
         return None
     return make_aware(found) if found and is_naive(found) else found
-
-
-def _before(editions: list[queries.Edition], after: RateCardVersion | None) -> RateCardVersion | None:
-    """The version that came before another in time; before a draft, the one in force."""
-    versions = [edition.version for edition in editions if edition.since]
-    if after in versions:
-        place = versions.index(after) + 1
-        return versions[place] if place < len(versions) else None
-    return next((edition.version for edition in editions if edition.standing == "in force"), None)

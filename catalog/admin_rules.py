@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -73,7 +73,6 @@ class SelectionRuleAdmin(GovernedAdmin):
     list_before_template = "catalog/rules.html"
     ordering = ["position"]
     actions_detail = ["ask_earlier", "ask_later", "delete_rule"]
-    actions_list = ["which"]
 
     def get_fieldsets(self, request: HttpRequest, obj: SelectionRule | None = None) -> Any:
         may_save = self.has_change_permission(request, obj) if obj else True
@@ -130,10 +129,6 @@ class SelectionRuleAdmin(GovernedAdmin):
         return reverse("admin:catalog_selectionrule_changelist")
 
     # ------------------------------------------------------------ which card, and why
-    @action(description="Which card would a customer get?", icon="help")
-    def which(self, request: HttpRequest) -> HttpResponse:
-        return redirect("admin:catalog_selectionrule_explain")
-
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.explain_view)
         return [path("explain/", view, name="catalog_selectionrule_explain"), *super().get_urls()]

@@ -19,7 +19,7 @@ from catalog.impact import impact_of
 from catalog.impact_page import shown_impact
 from catalog.lint import Severity, findings
 from catalog.models import RateCardVersion
-from catalog.presentation import chapters, reach_words, shown_prices
+from catalog.presentation import chapters, reach_words, shown_prices, starts_at
 from governance import approvals, clock
 from governance.acts import Act, Refused
 from governance.admin_base import operation
@@ -145,12 +145,13 @@ class RateCardVersionAdmin(RatePages):
         version = self.thing_or_404(request, object_id)
         now = clock.now()
         editions = queries.timeline(version.card, now)
-        chapter = next(each for each in chapters(editions) if each.edition.version == version)
+        chapter = next(each for each in chapters(editions, now) if each.edition.version == version)
         is_live = version.status in LIVE
-        starts = max(version.effective_from or version.planned_from or now, now)
+        starts = starts_at(version, now)
         sees_margin = may(request.user, SEE_MARGIN)
         rows = prices.price_list(version, at=starts)
         before = chapter.before
+        groups = audience.of(audience.Question(version.card, version, now, request.user))
         found = findings(version, at=now) if is_live else []
         extra = {
             "version": version,
@@ -163,11 +164,12 @@ class RateCardVersionAdmin(RatePages):
             "sees_margin": sees_margin,
             "before": before,
             "fields": prices.field_differences(before, version) if before else [],
-            "difference": compared(before, version, now),
+            "difference": compared(before, version, starts),
             "findings": [(severity, [each for each in found if each.severity == severity]) for severity in Severity],
             "has_findings": bool(found),
             "needs": approvals.needs(version, prices.publication_facts(version, at=now)) if is_live else [],
-            "audience": audience.of(audience.Question(version.card, version, now, request.user)),
+            "audience": groups,
+            "has_audience": any(group.count for group in groups),
             "sees_impact": may(request.user, SEE_EVERY_CUSTOMER),
             "may_edit": version.status == Status.DRAFT and may(request.user, EDIT, version),
         }

@@ -161,17 +161,20 @@ class Coming:
 
 def coming(editions: Sequence[queries.Edition], at: datetime) -> list[Coming]:
     """The live draft and the scheduled versions, each against what would be in force before it."""
-    published = sorted((each for each in editions if each.since), key=lambda each: each.since or at)
     result = []
     for edition in editions:
         version = edition.version
         if edition.standing not in ("draft", "in review", "scheduled"):
             continue
-        starts = version.effective_from or version.planned_from or at
-        earlier = [each.version for each in published if each.since and each.since <= starts and each is not edition]
-        found = prices.difference(earlier[-1] if earlier else None, version, at=max(starts, at))
+        before = preceding(edition, editions, at)
+        found = prices.difference(before and before.version, version, at=starts_at(version, at))
         result.append(Coming(version, edition.standing, shown_differences(found, version.card.currency)))
     return result
+
+
+def starts_at(version: RateCardVersion, at: datetime) -> datetime:
+    """When a version takes effect, or would by its plan; one in force or past: the instant it is looked at."""
+    return max(version.effective_from or version.planned_from or at, at)
 
 
 # ---------------------------------------------------------------- how it came about
@@ -193,29 +196,35 @@ class Chapter:
     last: Happening | None
     happenings: list[Happening]
     before: RateCardVersion | None
+    before_is_scheduled: bool
     can_be_restored: bool
     can_be_withdrawn: bool
 
 
-def chapters(editions: Sequence[queries.Edition]) -> list[Chapter]:
-    """The versions of a card, newest first, each with what happened to it; two queries however many."""
+def preceding(edition: queries.Edition, editions: Sequence[queries.Edition], at: datetime) -> queries.Edition | None:
+    """What was in force, or will be, right before a version takes effect; of one withdrawn, what is in force now."""
+    planned = edition.version.planned_from or at
+    starts = edition.since or (at if edition.standing == "withdrawn" else max(planned, at))
+    earlier = [each for each in editions if each.since and each is not edition and each.since <= starts]
+    return max(earlier, key=lambda each: each.since or at, default=None)
+
+
+def chapters(editions: Sequence[queries.Edition], at: datetime) -> list[Chapter]:
+    """The versions of a card, newest first, each with what happened to it; one query however many."""
     told = _happenings([edition.version for edition in editions])
-    published = [each for each in editions if each.since]
     result = []
     for edition in editions:
-        version, happened = edition.version, told.get(str(edition.version.pk), [])
-        if edition.since:
-            place = published.index(edition) + 1
-            before = published[place].version if place < len(published) else None
-        else:
-            before = next((each.version for each in published if each.standing == "in force"), None)
+        happened = told.get(str(edition.version.pk), [])
+        last = next((each for each in happened if each.change.name.startswith("rate_card.")), None)
+        before = preceding(edition, editions, at)
         result.append(
             Chapter(
                 edition,
                 STANDING_COLOURS[edition.standing],
-                happened[0] if happened else None,
-                happened[1:],
-                before if before != version else None,
+                last,
+                [each for each in happened if each is not last],
+                before and before.version,
+                before is not None and before.standing == "scheduled",
                 edition.standing == "superseded",
                 edition.standing in ("draft", "in review", "scheduled"),
             )

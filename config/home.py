@@ -37,6 +37,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "approvals": attention.approvals_for(user),
         "offers": attention.offers_of(user) if may(user, "quoting.view_quote") else [],
         "commits": attention.commits_at_risk(user, at) if may(user, "contracts.view_commit") else [],
+        "prices": attention.prices_in_motion(at) if may(user, "catalog.change_ratecardversion") else None,
         "now": at,
     }
 

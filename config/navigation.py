@@ -23,6 +23,8 @@ GROUPS: list[tuple[str, list[Item]]] = [
         [
             ("Products", "inventory_2", "catalog.product"),
             ("Rate cards", "sell", "catalog.ratecard"),
+            ("Features", "extension", "catalog.feature"),
+            ("Selection rules", "alt_route", "catalog.selectionrule"),
         ],
     ),
     (

@@ -7,7 +7,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from unfold.dataclasses import SearchResult
 
+from catalog import uses
 from catalog.models import Product, RateCard
+from catalog.queries import uses_of
 from contracts.models import Contract, Customer
 from governance.doors import may, visible
 from invoicing.models import Invoice
@@ -15,6 +17,7 @@ from metering.models import Meter
 from quoting.models import Quote
 
 HITS = 6
+PRODUCTS = 3  # whose uses are listed
 
 # What is searched, in which fields, and how a hit is described.
 PLACES: list[tuple[type[Model], tuple[str, ...], str]] = [
@@ -29,9 +32,13 @@ PLACES: list[tuple[type[Model], tuple[str, ...], str]] = [
 
 
 def search(request: HttpRequest, term: str) -> list[SearchResult]:
-    """Up to six hits for each kind of thing; the term comes in lower case."""
+    """Up to six hits for each kind of thing, then what uses the products found; the term comes in lower case."""
     term = term.strip()
-    return list(_hits(request, term)) if len(term) > 1 else []
+    if len(term) < 2:
+        return []
+    found = list(_hits(request, term))
+    known = {result.link for result in found}
+    return found + [result for result in _uses(request, term) if result.link not in known]
 
 
 def _hits(request: HttpRequest, term: str) -> Iterator[SearchResult]:
@@ -50,3 +57,25 @@ def _hits(request: HttpRequest, term: str) -> Iterator[SearchResult]:
                 link=reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[thing.pk]),
                 icon="search",
             )
+
+
+def _uses(request: HttpRequest, term: str) -> Iterator[SearchResult]:
+    """Every card, contract and quote that uses a product with this in its name, as far as this person may see them."""
+    if not may(request.user, "catalog.view_product"):
+        return
+    products = Product.objects.filter(Q(name__icontains=term) | Q(key__icontains=term))
+    for product in products[:PRODUCTS]:
+        cards = RateCard.objects.filter(versions__in=uses_of(product).values("version")).distinct()
+        if may(request.user, "catalog.view_ratecard"):
+            for card in cards:
+                link = reverse("admin:catalog_ratecard_change", args=[card.pk])
+                yield SearchResult(title=str(card), description=f"Rate card · prices {product}", link=link, icon="sell")
+        for kind in uses.of(product, request.user):
+            for use in kind.uses[:HITS]:
+                words = f"{kind.title} · with {product}"
+                yield SearchResult(
+                    title=use.text[:1].upper() + use.text[1:], description=words, link=use.url, icon="link"
+                )
+            if len(kind.uses) > HITS:
+                more = f"All {len(kind.uses):,} {kind.title.lower()} with {product}"
+                yield SearchResult(title=more, description=kind.title, link=kind.url, icon="list")

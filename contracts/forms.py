@@ -44,6 +44,10 @@ class CustomerForm(BecauseForm):
             "tax_percent",
             "currency",
             "time_zone",
+            "region",
+            "segment",
+            "channel",
+            "customer_type",
             "parent",
         )
         help_texts = {
@@ -51,6 +55,10 @@ class CustomerForm(BecauseForm):
             "time_zone": "As in Europe/Berlin. Months begin at midnight there.",
             "country": "Two letters, as in US.",
             "currency": "Three letters, as in USD.",
+            "region": "As selection rules name it: EU. They choose the rate card a quote starts with.",
+            "segment": "As in enterprise or startup.",
+            "channel": "How they buy: direct, reseller, marketplace.",
+            "customer_type": "As in business or public sector.",
             "parent": "The company it belongs to.",
         }
 

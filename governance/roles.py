@@ -25,13 +25,25 @@ QUOTE = [
     "quoting.send_quoteversion",
 ]
 
+# What is sold and at what price, but not what it costs us.
+PRICES = [
+    f"catalog.view_{table}"
+    for table in ("product", "feature", "featuregrant", "ratecard", "ratecardversion", "rate", "selectionrule")
+]
+
 MATRIX: dict[str, list[str]] = {
     PRICING_MANAGER: [
         "view:catalog",
         "view:metering",
         "view:governance",
-        *(f"catalog.{verb}_{thing}" for thing in ("product", "ratecard", "rate") for verb in ("add", "change")),
-        "catalog.delete_rate",
+        *(
+            f"catalog.{verb}_{thing}"
+            for thing in ("product", "ratecard", "rate", "feature", "selectionrule")
+            for verb in ("add", "change")
+        ),
+        *(f"catalog.delete_{thing}" for thing in ("product", "rate", "feature", "featuregrant", "selectionrule")),
+        "catalog.add_featuregrant",
+        "catalog.add_costrate",
         "catalog.add_ratecardversion",
         "catalog.change_ratecardversion",
         "catalog.publish_ratecardversion",
@@ -43,7 +55,7 @@ MATRIX: dict[str, list[str]] = {
         "governance.see_margin",
     ],
     SALES_REP: [
-        "view:catalog",
+        *PRICES,
         "view:contracts",
         "view:quoting",
         "view:invoicing",
@@ -89,12 +101,12 @@ MATRIX: dict[str, list[str]] = {
         "view:quoting",
         "view:invoicing",
         "view:metering",
-        "view:catalog",
+        *PRICES,
         SEE_ALL,
     ],
     ENGINEER: [
         "view:metering",
-        "view:catalog",
+        *PRICES,
         "view:integrations",
         "metering.add_meter",
         "metering.change_quarantinedevent",
@@ -105,7 +117,8 @@ MATRIX: dict[str, list[str]] = {
         SEE_ALL,
     ],
     ADMINISTRATOR: [
-        *(f"view:{app}" for app in ("catalog", "contracts", "quoting", "invoicing", "ledger", "metering")),
+        *PRICES,
+        *(f"view:{app}" for app in ("contracts", "quoting", "invoicing", "ledger", "metering")),
         "view:integrations",
         "view:governance",
         "view:auth",

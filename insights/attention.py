@@ -5,8 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
+from catalog.models import RateCardVersion
 from contracts.models import Commit
 from governance.approvals import may_decide
 from governance.doors import may, visible
@@ -93,6 +95,17 @@ def open_invoices(user: Any, currency: str, at: datetime) -> dict[str, Any]:
 def quarantined() -> int:
     """Events that could not be counted and that nobody has replayed or dismissed yet."""
     return QuarantinedEvent.objects.filter(resolved_at=None).count()
+
+
+def prices_in_motion(at: datetime) -> list[RateCardVersion]:
+    """Drafts, versions in review and scheduled ones, by when they take effect; what has no date yet comes last."""
+    live = Q(status__in=[RateCardVersion.Status.DRAFT, RateCardVersion.Status.IN_REVIEW])
+    scheduled = Q(status=RateCardVersion.Status.PUBLISHED, effective_from__gt=at)
+    return list(
+        RateCardVersion.objects.filter(live | scheduled)
+        .select_related("card")
+        .order_by(Coalesce("effective_from", "planned_from").asc(nulls_last=True), "card__name")[:SHOWN]
+    )
 
 
 def unpriced_usage(user: Any) -> int:
