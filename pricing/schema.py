@@ -3,7 +3,7 @@
 from typing import Any
 
 from pricing.charges import KINDS
-from pricing.fields import object_schema
+from pricing.shapes import object_schema
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

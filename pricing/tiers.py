@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, NamedTuple
 
-from pricing.fields import Listed, MaybeAmount, MaybePrice, MaybeSize, Price, Record
+from pricing.fields import MaybeAmount, MaybePrice, MaybeSize, Price
 from pricing.money import EXACT, ONE, ZERO, grouped, plain, shown
+from pricing.shapes import Listed, Record
 from pricing.steps import BLOCKS, ChargeError, Step, fee, given_back, percent_of, price_text
 
 _OPEN = Decimal("Infinity")

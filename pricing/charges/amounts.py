@@ -8,9 +8,10 @@ from pricing.adjustments import Adjustment, AmountOff, Maximum, Minimum, Percent
 from pricing.charges.base import Charge
 from pricing.charges.kinds import Inner, Inners, Nested, kind
 from pricing.charges.quantities import lowered, undivided
-from pricing.fields import Listed, MaybeAmount, MaybePrice, Number, Price, Switch, Text
+from pricing.fields import MaybeAmount, MaybePrice, Number, Price, Switch, Text
 from pricing.measures import Measured, Split
 from pricing.money import EXACT, ONE, ZERO, exactly, grouped, plain, shown
+from pricing.shapes import Listed
 from pricing.steps import HUNDRED, ChargeError, Step, amount, fee
 
 

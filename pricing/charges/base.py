@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, Self
 
-from pricing.fields import scaled_fields, slots_of
 from pricing.measures import WHOLE, Measured, Part, Split, together, viewed
+from pricing.shapes import scaled_fields, slots_of
 from pricing.steps import ChargeError, Step, less, netted
 
 MAX_GROUPS = 50

@@ -7,9 +7,10 @@ from typing import Annotated, NamedTuple
 
 from pricing.charges.base import Charge
 from pricing.charges.kinds import kind
-from pricing.fields import Listed, Maybe, Number, Price, Record, Table, Text
+from pricing.fields import Maybe, Number, Price, Text
 from pricing.measures import WHOLE, Measured, Split, total
 from pricing.money import EXACT, ZERO, grouped, shown
+from pricing.shapes import Listed, Record, Table
 from pricing.steps import ChargeError, Step, fee
 
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pricing.charges.base import Charge
-from pricing.fields import Listed, Maybe, read_fields, write_fields
+from pricing.fields import Maybe
+from pricing.shapes import Listed, read_fields, write_fields
 from pricing.steps import ChargeError
 
 MAX_DEPTH = 10

@@ -9,8 +9,9 @@ from typing import Annotated, NamedTuple
 from pricing.charges.base import Charge
 from pricing.charges.kinds import Inner, MaybeInner, kind
 from pricing.charges.quantities import lowered
-from pricing.fields import Listed, Maybe, Properties, Record, Text, Whole
+from pricing.fields import Maybe, Text, Whole
 from pricing.measures import WINDOWS, Measured, Part, Split, parts_of
+from pricing.shapes import Listed, Properties, Record
 from pricing.steps import ChargeError, Step, amount, netted
 
 Values = tuple[str | None, ...]
