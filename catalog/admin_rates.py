@@ -232,7 +232,7 @@ def _months(value: Any) -> int:
 def _product(asked: Mapping[str, Any]) -> Product:
     """The product that is being priced; a new one is made up of what the form says of it."""
     chosen = _text(asked, "product")
-    found = Product.objects.filter(key=chosen).first() if chosen else None
+    found = Product.objects.filter(key=chosen).first() if chosen.isprintable() else None
     if found is not None:
         return found
     kind = _text(asked, "kind")

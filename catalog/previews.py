@@ -21,7 +21,7 @@ from governance.acts import Refused
 from pricing.charges import Charge, ChargeError, Matrix, load
 from pricing.curves import cliffs
 from pricing.measures import WHOLE, Measured
-from pricing.money import EXACT, grouped, shown
+from pricing.money import EXACT, ONE, grouped, shown
 from pricing.rating import RatedLine
 
 _NAMED = re.compile(r"(?P<where>[A-Za-z_][\w.\[\]-]*): (?P<what>.+)", re.DOTALL)
@@ -132,10 +132,13 @@ def _try(
     if split != WHOLE and "parts" not in trial:
         return  # the page learns only now how the usage is to be told apart
     try:
-        usage = trials.measured(trial, split, at)
+        usage = trials.measured(trial, split, at) if offer.charge.basis != "none" else ONE
         seen.line = trials.tried(offer, currency, usage, split, at)
-    except (ValueError, ArithmeticError) as error:
+    except ValueError as error:
         seen.errors.append(named(str(error)))
+        return
+    except ArithmeticError:
+        seen.errors.append({"where": "trial", "what": "this comes to more than can be reckoned"})
         return
     seen.rows = trials.rows(seen.line)
     seen.unpriced = [f"{grouped(part.quantity)} {_valued(split.by, part.values)}" for part in seen.line.unpriced]

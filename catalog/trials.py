@@ -151,9 +151,9 @@ def _part(row: Any, place: int, split: Split, start: datetime) -> Part:
     where = f"trial row {place + 1}"
     if not isinstance(row, Mapping):
         raise ChargeError(f"trial: row {place + 1} must be an object")
-    values = tuple(value if isinstance(value, str) else None for value in row.get("values") or ())
-    if len(values) != len(split.by):
-        values = (*values, *[None] * len(split.by))[: len(split.by)]
+    given = row.get("values")
+    named = [value if isinstance(value, str) else None for value in given] if isinstance(given, list) else []
+    values = (*named, *[None] * len(split.by))[: len(split.by)]
     begins = None
     if split.window or split.each:
         stride = STRIDE.get(split.window, timedelta(minutes=1))
@@ -165,13 +165,12 @@ def _part(row: Any, place: int, split: Split, start: datetime) -> Part:
 
 
 def _number(text: Any, where: str) -> Decimal:
+    row = f"row {where.rsplit(maxsplit=1)[-1]}: " if " " in where else ""
     try:
         number = parse(text)
     except ValueError:
-        row = where.removeprefix("trial").strip()
-        raise ChargeError(
-            f"trial: {row + ': ' if row else ''}{text!r} is not a number".replace("''", "nothing")
-        ) from None
+        said = f"“{text[:40]}” is not a number" if isinstance(text, str) and text else "type a number"
+        raise ChargeError(f"trial: {row}{said}") from None
     if number < 0:
-        raise ChargeError("trial: must not be negative")
+        raise ChargeError(f"trial: {row}must not be negative")
     return number

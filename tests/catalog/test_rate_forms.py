@@ -51,19 +51,16 @@ def test_what_is_typed_becomes_the_charge_and_is_shown_again(
             "unit_price: must be a number written in plain digits, as text",
         ),
         (
-            '{"kind": "graduated", "tiers": [{"up_to": "10", "unit_price": "2"}, {"up_to": "5", "unit_price": "1"},'
-            ' {"up_to": null, "unit_price": "1"}]}',
-            "tiers[1].up_to: must be greater than 10",
+            '{"kind": "graduated", "tiers": [{"up_to": "9", "unit_price": "2"}, {"up_to": null, "unit_price": "x"}]}',
+            "tiers[1].unit_price: must be a number written in plain digits, as text",
         ),
         (
-            '{"kind": "adjusted", "minimum": "5", "charge": {"kind": "volume", "tiers": [{"up_to": "9",'
-            ' "unit_price": "1"}]}}',
+            '{"kind": "adjusted", "charge": {"kind": "volume", "tiers": [{"up_to": "9", "unit_price": "1"}]}}',
             "charge.tiers[0].up_to: the last tier must be open",
         ),
         (
-            '{"kind": "matrix", "by": ["model"], "cells": [{"values": ["a"], "charge": {"kind": "per_unit",'
-            ' "unit_price": "-1"}}]}',
-            "cells[0].charge.unit_price: must not be negative",
+            '{"kind": "matrix", "by": ["a"], "cells": [{"values": ["b"], "charge": {"kind": "per_unit"}}]}',
+            "cells[0].charge.unit_price: is required",
         ),
         ('{"kind": "per_unit", "unit_price": "1", "currency": "EUR"}', "currency: these prices are in EUR, not USD"),
     ],

@@ -56,14 +56,16 @@ export function aroundPanel(ctx) {
 /* Usage → ÷ 1,024, rounded up → first 100 free → Graduated → at least 5 USD → Amount */
 export function chain(ctx) {
   const { layers, core } = unwrapped(ctx);
-  const kind = core.holder[core.key].kind;
+  const node = core.holder[core.key];
+  const kind = node.kind;
+  const does = kind === "composite" ? node.charge.kind : kind;
   const before = ["converted", "allowance", "per_group", "per_window"];
   const words = (layer) => el("li", {}, AROUND[layer.node.kind].words(layer.node, ctx.currency));
   const inwards = [...layers].reverse();
   return [
     el("li", { class: "rate-end" }, { flat: "Cycle", composite: "Other lines" }[kind] || "Usage"),
     ...layers.filter(({ node }) => before.includes(node.kind)).map(words),
-    el("li", { class: "rate-core" }, KINDS[kind]?.label || kind),
+    el("li", { class: "rate-core" }, (KINDS[does] || AROUND[does])?.label || does),
     ...inwards.filter(({ node }) => !before.includes(node.kind)).map(words),
     el("li", { class: "rate-end" }, "Amount"),
   ];
