@@ -4,7 +4,6 @@ Order: amount off, percent off (each on what the one before left), not more than
 the minimum. Two of a kind keep the order they were agreed in.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -178,7 +177,7 @@ class Spent:
 
     def __init__(self) -> None:
         self.total = ZERO
-        self.off: dict[int, Decimal] = defaultdict(Decimal)
+        self.off: dict[int, Decimal] = {}
 
     def left(self, own: Sequence[Adjustment], agreed: Sequence[Adjustment]) -> tuple[Adjustment, ...]:
         """What is left of them for the next line."""
@@ -192,11 +191,11 @@ class Spent:
         places = [place for place, each in _placed(own, agreed) if isinstance(each, AmountOff)]
         taken = [-step.amount for step in fall.steps if step.kind == AmountOff.kind]
         for place, amount_off in zip(places, taken, strict=True):
-            self.off[place] += amount_off
+            self.off[place] = self.off.get(place, ZERO) + amount_off
 
     def _left(self, place: int, each: Adjustment) -> Adjustment:
         if isinstance(each, AmountOff):
-            return each.less(self.off[place])
+            return each.less(self.off.get(place, ZERO))
         return each if isinstance(each, PercentOff) else each.less(self.total)
 
 

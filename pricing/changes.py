@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from pricing.charges import Capacity, Charge, Graduated, GraduatedPercent, Matrix, Package, Volume
+from pricing.charges import Charge, Matrix
 from pricing.money import EXACT, ONE, ZERO
 from pricing.steps import HUNDRED, amount
 
@@ -54,13 +54,5 @@ def _pairs(before: Charge, after: Charge) -> Iterator[tuple[Charge, Charge]]:
 
 def _edges(charge: Charge) -> Iterator[Decimal]:
     """Quantities where the price of one more unit may change, one more, and one far beyond."""
-    if isinstance(charge, (Graduated, GraduatedPercent, Volume)):
-        for edge in [tier.up_to for tier in charge.tiers if tier.up_to is not None] or [ONE]:
-            yield from (edge, edge + ONE, edge * _FAR)
-    elif isinstance(charge, Package):
-        yield from (charge.size, charge.size + ONE)
-    elif isinstance(charge, Capacity):
-        for tier in charge.tiers:
-            yield from (limit for _, limit in tier.limits if limit is not None)
-    for _, child in charge.children:
-        yield from _edges(child)
+    for edge in charge.edges() or {ONE}:
+        yield from (edge, EXACT.add(edge, ONE), EXACT.multiply(edge, _FAR))

@@ -165,7 +165,7 @@ def _measured(term: Term, cycle: Period, billed: Period, parts: _Editions, until
     agreed, spent = prorated(term.adjustments, share), Spent()
     for period, price in parts:
         bare, own = _peeled(price)
-        own = prorated(own, share)
+        own = own and prorated(own, share)
         quantity, before = _part(bare.charge, billed, period, until)
         listed = bare.list_charge.cost(*_part(bare.list_charge, billed, period, until)) if bare.list_charge else None
         fall = _priced(term, bare, bare.charge.cost(quantity, before), listed)
@@ -174,8 +174,7 @@ def _measured(term: Term, cycle: Period, billed: Period, parts: _Editions, until
         last = period is parts[-1][0]
         adjust(fall, adjustments if last else [each for each in adjustments if not isinstance(each, Minimum)])
         unpriced = bare.charge.unpriced(quantity)
-        priced = total(quantity) - total(unpriced) if unpriced else total(quantity)
-        yield _line(term, billed, period, price, priced, fall, unpriced)
+        yield _line(term, billed, period, price, total(quantity) - total(unpriced), fall, unpriced)
         if not last:
             spent.note(fall, own, agreed)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, Self
 
-from pricing.measures import WHOLE, Measured, Part, Split, together, viewed
+from pricing.measures import WHOLE, Measured, Part, Split, parts_of, together, viewed
 from pricing.shapes import scaled_fields, slots_of
 from pricing.steps import ChargeError, Step, less, netted
 
@@ -74,18 +74,25 @@ class Charge:
 
         Exact. Units given back (a negative quantity) come back at what they cost.
         """
+        if self.split.by:
+            return _shortened(self._cost(self._covered(quantity), after if after is None else self._covered(after)))
+        return self._cost(quantity, after)
+
+    def _cost(self, quantity: Measured, after: Measured | None) -> tuple[Step, ...]:
         if after is None:
-            steps = self.whole(quantity)
-        else:
-            steps = less(self.whole(together(after, quantity, self.split)), self.whole(after))
-        return _shortened(steps) if self.split.by else steps
+            return self.whole(quantity)
+        return less(self.whole(together(after, quantity, self.split)), self.whole(after))
+
+    def _covered(self, measured: Measured) -> Measured:
+        left_out = set(self.unpriced(measured))
+        return measured if not left_out else tuple(part for part in parts_of(measured) if part not in left_out)
 
     def _of(self, child: "Charge", measured: Measured) -> tuple[Step, ...]:
         """What a charge inside this one comes to on what this one was given."""
         return child.whole(viewed(measured, self.split, child.split))
 
     def unpriced(self, quantity: Measured) -> tuple[Part, ...]:
-        """Those parts for which there is no price; `cost` leaves them out."""
+        """Those parts for which it, or a charge inside it, has no price; `cost` leaves them out altogether."""
         if not self.split.by or isinstance(quantity, Decimal):
             return ()
         names = self.split.by

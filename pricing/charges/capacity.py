@@ -29,6 +29,10 @@ class CapacityTier(NamedTuple):
         return f"up to {', '.join(limits)}" if limits else "without limit"
 
 
+def _name(limit: tuple[str, Decimal | None]) -> str:
+    return limit[0]
+
+
 @kind("capacity")
 @dataclass(frozen=True, slots=True)
 class Capacity(Charge):
@@ -51,6 +55,8 @@ class Capacity(Charge):
     def _prepare(self) -> None:
         if not self.by and self._units != ("",):
             raise ChargeError('tiers[0].limits: must name one unit "", or `by` the property that tells units apart')
+        # Databases keep no order of names, and a charge read again must be the same.
+        self._set("tiers", tuple(tier._replace(limits=tuple(sorted(tier.limits, key=_name))) for tier in self.tiers))
         floor = dict.fromkeys(self._units, ZERO)
         for index, tier in enumerate(self.tiers):
             where = f"tiers[{index}].limits"

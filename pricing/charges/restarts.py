@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
@@ -24,9 +24,6 @@ class Cell(NamedTuple):
     values: Annotated[Values, Listed(Maybe(Text(may_be_empty=True)), "values", most=10)]
     charge: Inner
 
-    def matches(self, values: Values) -> bool:
-        return all(wanted is None or wanted == value for wanted, value in zip(self.values, values, strict=True))
-
     @property
     def label(self) -> str:
         return ", ".join("any" if value is None else value for value in self.values)
@@ -44,6 +41,7 @@ class Matrix(Charge):
     by: Properties
     cells: Annotated[tuple[Cell, ...], Listed(Record(Cell), "cells", least=0)]
     default: MaybeInner = None
+    _places: dict[tuple[int, ...], dict[Values, int]] = field(init=False, repr=False, compare=False)
 
     def _split(self) -> Split:
         return Split(self.by).joined(Charge._split(self))
@@ -59,6 +57,7 @@ class Matrix(Charge):
             if cell.values in seen:
                 raise ChargeError(f"cells[{index}].values: another cell has the same")
             seen.add(cell.values)
+        self._set("_places", _places(self.cells))
         if not self.cells and self.default is None:
             raise ChargeError("cells: must not be empty without a default")
 
@@ -86,9 +85,13 @@ class Matrix(Charge):
 
     def _place(self, values: Values) -> int | None:
         """Which cell has the price of these values; of equally specific ones the first."""
-        found = [place for place, cell in enumerate(self.cells) if cell.matches(values)]
+        found = []
+        for positions, places in self._places.items():
+            place = places.get(tuple(values[position] for position in positions))
+            if place is not None:
+                found.append((-len(positions), place))
         if found:
-            return min(found, key=lambda place: self.cells[place].values.count(None))
+            return min(found)[1]
         return None if self.default is None else _DEFAULT
 
     def _guess(self, part: Part) -> int:
@@ -103,6 +106,15 @@ class Matrix(Charge):
         if self.default is not None:
             shown.append(f"otherwise {lowered(self.default.sentence(currency))}")
         return f"By {', '.join(self.by)}: {'; '.join(shown)}"
+
+
+def _places(cells: tuple[Cell, ...]) -> dict[tuple[int, ...], dict[Values, int]]:
+    """Cells by the positions of the values they want, and by these: asked of each part, so not one by one."""
+    found: dict[tuple[int, ...], dict[Values, int]] = defaultdict(dict)
+    for place, cell in enumerate(cells):
+        positions = tuple(position for position, value in enumerate(cell.values) if value is not None)
+        found[positions][tuple(cell.values[position] for position in positions)] = place
+    return dict(found)
 
 
 @kind("per_group")

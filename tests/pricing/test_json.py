@@ -53,6 +53,14 @@ def test_what_was_read_is_written_again(data):
     assert dump(load(data)) == data
 
 
+def test_the_order_of_units_does_not_matter_to_a_capacity():
+    """A database keeps none."""
+    tiers = [({"a": "1", "b": "2"}, "1"), ({"b": None, "a": None}, "2")]
+    data = {"kind": "capacity", "by": "u", "tiers": [{"limits": limits, "price": price} for limits, price in tiers]}
+    turned = [{"limits": dict(reversed(tier["limits"].items())), "price": tier["price"]} for tier in data["tiers"]]
+    assert load(data) == load(data | {"tiers": turned})
+
+
 def nested(charge: object) -> dict:
     """Inside an allowance inside the second cell of a matrix."""
     cells = [{"values": ["x"], "charge": PER_UNIT}, {"values": ["y"], "charge": {"kind": "sum", "charges": [charge]}}]

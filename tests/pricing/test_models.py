@@ -378,6 +378,12 @@ def test_of_different_splits_the_finest_is_asked_for():
     assert cost(charge, apart(h100_eu=10)) == D(30)
 
 
+def test_what_one_of_several_charges_cannot_price_is_left_out_of_all():
+    for charge in (Sum((PerUnit(D(1)), GPU)), Cheapest((PerUnit(D(1)), GPU))):
+        assert charge.unpriced(apart(a100_us=1, b200_us=7)) == apart(b200_us=7)
+        assert cost(charge, apart(a100_us=1, b200_us=7)) == cost(charge, apart(a100_us=1)) > 0
+
+
 def test_a_share_of_other_lines():
     assert cost(Composite(Percent(D(10))), 945) == D("94.50")
     assert Composite(Percent(D(10))).sentence("USD") == "10% of the amount of all other lines"
