@@ -86,7 +86,9 @@ def beyond(now: Measured, before: Measured, split: Split) -> Measured:
     now, before = parts_of(now), parts_of(before)
     if _is_sequence(now, split):
         return now[len(before) :]
-    return tuple(part for part in _merged([*now, *_returned(before)]) if part.quantity)
+    known = {part[1:] for part in before}
+    # A group with nothing in it yet may cost something: so it is added once, when it is first there.
+    return tuple(part for part in _merged([*now, *_returned(before)]) if part.quantity or part[1:] not in known)
 
 
 def not_negative(measured: Measured, split: Split) -> Measured:

@@ -30,6 +30,12 @@ def test_what_was_added_is_the_difference_part_by_part():
     assert together(before, beyond(PARTS, before, BY), BY) == PARTS
 
 
+def test_a_part_with_nothing_in_it_is_added_once():
+    by, empty = Split(("region",)), Part(D(0), ("eu",))
+    assert beyond((empty,), (), by) == (empty,)
+    assert beyond((empty,), (empty,), by) == ()
+
+
 def test_single_events_are_those_after_the_first_ones():
     each = Split(each=True)
     events = tuple(Part(D(5), (), NOON + timedelta(minutes=n)) for n in range(3))
