@@ -13,6 +13,7 @@ from uuid import UUID
 
 from catalog.candidates import Candidate, candidate_of, candidate_of_sheet
 from catalog.editions import Sheet
+from catalog.lint.walk import counted
 from catalog.models import RateCard, RateCardVersion
 from pricing.money import EXACT, ZERO, Money, shown
 
@@ -180,21 +181,23 @@ def impact_in(candidate: Candidate) -> Impact:
 def impact_lines(impact: Impact) -> list[str]:
     """The blast radius as a terminal shows it."""
     lines = [_line(each) for each in impact.by_currency]
-    lines += [f"{count:,} contracts not reached: {why}" for why, count in impact.not_reached_because.items()]
+    lines += [f"{counted(count, 'contract')} not reached: {why}" for why, count in impact.not_reached_because.items()]
     lines += [
         f"{each.number} ({each.customer}): {_shown(each.before.amount, each.before.currency)} → "
         f"{_shown(each.after.amount, each.after.currency)}"
         for each in impact.top
     ]
     if impact.quotes:
-        lines.append(f"{len(impact.quotes):,} open quotes: " + ", ".join(each.text for each in impact.quotes[:TOP]))
+        lines.append(
+            f"{counted(len(impact.quotes), 'open quote')}: " + ", ".join(each.text for each in impact.quotes[:TOP])
+        )
     return lines or ["No contract follows this card, and no open quote names it."]
 
 
 def _line(each: InCurrency) -> str:
     words = (
-        f"last full month of {each.contracts:,} contracts in {each.currency}: {_shown(each.before, each.currency)} → "
-        f"{_shown(each.after, each.currency)} ({_shown(each.difference, each.currency, signed=True)}); "
+        f"last full month of {counted(each.contracts, 'contract')} in {each.currency}: "
+        f"{_shown(each.before, each.currency)} → {_shown(each.after, each.currency)} ({_shown(each.difference, each.currency, signed=True)}); "
         f"{each.winners:,} pay less, {each.losers:,} more, {each.unchanged:,} the same"
     )
     if each.margin_before is not None and each.margin_after is not None:

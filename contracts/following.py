@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 from django.db.models.functions import Coalesce
 
 from catalog.editions import Agreement
@@ -30,6 +30,7 @@ class Follower(NamedTuple):
     card: UUID
     currency: str
     zone: str
+    start: datetime
     end: datetime
     agreement: Agreement
 
@@ -65,10 +66,10 @@ def following(cards: Collection[UUID], at: datetime, start: datetime, end: datet
     """Those contracts with the lines that run at some time between the two instants. Three queries."""
     found = followers_of(cards, at)
     rows = found.order_by("number").values_list(
-        "pk", "number", "customer__key", "customer__name", "rate_card_id", "currency", "time_zone", "end_at",
-        Coalesce("first_agreed_at", "signed_at"), "start_at",
+        "pk", "number", "customer__key", "customer__name", "rate_card_id", "currency", "time_zone", "start_at",
+        "end_at", Coalesce("first_agreed_at", "signed_at"), Case(When(renews__isnull=False, then="start_at")),
     )  # fmt: skip
-    followers = [Follower(*row[:-2], Agreement(*row[-2:])) for row in rows.iterator(chunk_size=5_000)]
+    followers = [Follower(*row[:-2], Agreement(*row[-2:])) for row in rows]
     contracts = found.order_by().values("pk")
     return Following(followers, _lines(contracts, start, end), overrides_in(contracts))
 
@@ -80,6 +81,6 @@ def _lines(contracts: QuerySet[Contract], start: datetime, end: datetime) -> dic
         "end_at",
     )  # fmt: skip
     result = defaultdict(list)
-    for contract, *row in rows.iterator(chunk_size=5_000):
+    for contract, *row in rows:
         result[contract].append(FollowerLine(*row))
     return result

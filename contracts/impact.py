@@ -80,7 +80,7 @@ class _Gathered:
             raise Refused(NOT_REACHED.get(Reach(self.candidate.sheet.reach), ENDS_BEFORE))
         if view.since >= follower.end:
             raise Refused(ENDS_BEFORE)
-        if follower.agreement.start_at >= month.end:
+        if follower.start >= month.end:
             raise Refused(NO_MONTH)
         return self._priced(follower, view, month)
 

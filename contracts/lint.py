@@ -40,8 +40,8 @@ def needed_by_contracts(candidate: Candidate) -> Found:
         yield (
             names[row["product"]],
             (
-                f"{_contracts(row['contracts'], row['first'])} on {card} need it, but it would have no price. Price "
-                "it, or let these prices reach new contracts only."
+                f"{_need(row['contracts'], row['first'])} it on {card}, but it would have no price. Price it, or let "
+                "these prices reach new contracts only."
             ),
         )
 
@@ -107,5 +107,5 @@ def _why_idle(each: Override, offers: Mapping[UUID, Offer]) -> str:
     return "it is the list price" if each.charge == offer.charge else ""
 
 
-def _contracts(count: int, first: str) -> str:
-    return f"Contract {first}" if count == 1 else f"{count:,} contracts ({first} and others)"
+def _need(count: int, first: str) -> str:
+    return f"Contract {first} needs" if count == 1 else f"{count:,} contracts ({first} and others) need"

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from catalog.candidates import Candidate
 from catalog.lint.registry import Severity, rule
-from catalog.lint.walk import each_charge, named
+from catalog.lint.walk import counted, each_charge, named
 from pricing.charges import (
     Adjusted,
     Capacity,
@@ -34,7 +34,7 @@ def volume_cliff(candidate: Candidate) -> Found:
             yield (
                 name,
                 (
-                    f"{grouped(cliff.next_quantity)} units cost {shown(cliff.drop, currency)} less than "
+                    f"{counted(cliff.next_quantity, 'unit')} cost {shown(cliff.drop, currency)} less than "
                     f"{grouped(cliff.at)}. Use graduated tiers, or accept that customers buy up to the edge."
                 ),
             )

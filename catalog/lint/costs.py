@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from catalog.candidates import Candidate
 from catalog.lint.registry import Severity, rule
+from catalog.lint.walk import counted
 from catalog.margins import costs_at, priced_apart
 from catalog.models import CostRate
 from pricing.charges import Charge, Graduated
@@ -27,7 +28,7 @@ def below_cost(candidate: Candidate) -> Found:
             yield (
                 name,
                 (
-                    f"{label}{grouped(loss.quantity)} units bring {shown(loss.price, currency)} and cost us "
+                    f"{label}{counted(loss.quantity, 'unit')}: price {shown(loss.price, currency)}, our cost "
                     f"{shown(loss.cost, currency)}. Raise the price, or correct the cost."
                 ),
             )

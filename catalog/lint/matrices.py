@@ -7,7 +7,7 @@ from math import prod
 
 from catalog.candidates import Candidate
 from catalog.lint.registry import Severity, rule
-from catalog.lint.walk import each_charge, listed
+from catalog.lint.walk import counted, each_charge, listed
 from metering.queries import values_seen
 from pricing.charges import Charge, Matrix
 from pricing.periods import Period
@@ -35,7 +35,7 @@ def used_without_price(candidate: Candidate) -> Found:
             yield (
                 candidate.products[pk].name,
                 (
-                    f"{sum(missing.values()):,} events of the last {SEEN_DAYS} days have no price: "
+                    f"No cell prices {counted(sum(missing.values()), 'event')} of the last {SEEN_DAYS} days: "
                     f"{listed([_words(by, values) for values in most])}. Add cells for them, or a default."
                 ),
             )
@@ -52,7 +52,7 @@ def missing_cell(candidate: Candidate) -> Found:
             yield (
                 candidate.products[pk].name,
                 (
-                    f"{len(missing):,} combinations of its values have no cell: "
+                    f"No cell prices {counted(len(missing), 'combination')} of its values: "
                     f"{listed([_words(by, values) for values in missing])}. Add cells for them, or a default."
                 ),
             )

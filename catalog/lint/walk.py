@@ -1,11 +1,13 @@
 """The charges inside a charge, and the words that rules share."""
 
 from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 from uuid import UUID
 
 from catalog.candidates import Candidate
 from catalog.editions import Offer
 from pricing.charges import Charge
+from pricing.money import grouped
 
 SHOWN = 3
 
@@ -21,6 +23,11 @@ def named(candidate: Candidate, offers: Mapping[UUID, Offer]) -> Iterator[tuple[
     """Offers with the name of their product."""
     for product, offer in offers.items():
         yield candidate.products[product].name, offer
+
+
+def counted(count: Decimal | int, noun: str) -> str:
+    """`1 unit`, `2,000 units`."""
+    return f"{grouped(Decimal(count))} {noun}{'' if count == 1 else 's'}"
 
 
 def listed(words: Collection[str]) -> str:

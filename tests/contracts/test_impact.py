@@ -103,7 +103,7 @@ def test_a_month_is_rated_under_the_prices_in_force_and_under_the_draft() -> Non
         contract.number, "Contoso", Decimal("98.25"), Decimal("101.25"),
     )  # fmt: skip
     assert impact_lines(impact)[0] == (
-        "last full month of 1 contracts in USD: $98.25 → $101.25 (+$3.00); 0 pay less, 1 more, 0 the same"
+        "last full month of 1 contract in USD: $98.25 → $101.25 (+$3.00); 0 pay less, 1 more, 0 the same"
     )
 
 
