@@ -16,7 +16,7 @@ from quoting.admin_page import EDIT, page, versions_of
 from quoting.documents import document_of
 from quoting.forms import CommitForm, LineForm, OfferForm, TermsForm
 from quoting.models import Quote, QuoteCommit, QuoteLine, QuoteVersion
-from quoting.queries import latest_version
+from quoting.queries import current_version, latest_version
 
 Status = QuoteVersion.Status
 
@@ -48,6 +48,7 @@ class QuotePages(GovernedAdmin):
             "commit": self.commit_view,
             "commit/remove": self.remove_commit_view,
             "terms": self.terms_view,
+            "prices": self.prices_view,
             "pdf": self.pdf_view,
         }
         ours = [
@@ -113,6 +114,16 @@ class QuotePages(GovernedAdmin):
         return self._saved(
             request, form, lambda act: operations.set_terms(version, act=act, **form.cleaned_data), "Terms changed"
         )
+
+    def prices_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """Put the draft on the prices in force; discounts stay as they were agreed."""
+        version = self._draft(request, object_id)
+        card = version.rate_card_version.card
+
+        def take(act: Act) -> None:
+            operations.set_terms(version, rate_card_version=current_version(card, act.at, act.at), act=act)
+
+        return self._done(request, version, take, "The list changed")
 
     def pdf_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """The document as it was sent; before that, how it would look."""

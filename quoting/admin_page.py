@@ -17,7 +17,7 @@ from quoting.forms import CommitForm, LineForm, OfferForm, TermsForm
 from quoting.links import link
 from quoting.models import Quote, QuoteVersion
 from quoting.presentation import ShownCommit, ShownLine, ShownOffer, presented
-from quoting.queries import approvals_needed, is_expired, priced
+from quoting.queries import approvals_needed, is_expired, newer_prices, priced
 
 Status = QuoteVersion.Status
 EDIT = "quoting.change_quoteversion"
@@ -67,7 +67,7 @@ def standing_of(version: QuoteVersion) -> tuple[str, str]:
 def versions_of(quote: Quote) -> list[QuoteVersion]:
     """Every version, the newest first, with what the page shows of it."""
     found: QuerySet[QuoteVersion] = quote.versions.select_related(
-        "rate_card_version__card", "contract", "submitted_by"
+        "rate_card_version__card__base", "base_version__card", "contract", "submitted_by"
     ).order_by("-number")
     versions = list(found)
     for version in versions:
@@ -98,6 +98,7 @@ def page(
         "is_editable": is_editable,
         "shown": shown,
         "problem": problem,
+        "newer_prices": newer_prices(version, clock.now()) if is_latest else None,
         "state": state,
         "state_words": words,
         "state_colour": COLOURS[state],

@@ -153,8 +153,8 @@ class LineForm(OfferForm):
                 attrs={**self.fields[name].widget.attrs, "inputmode": "decimal", "autocomplete": "off"}
             )
         if line is None:
-            offered = self.version.lines.values("product")
-            product.queryset = product.queryset.exclude(pk__in=offered) if not self.is_bound else product.queryset
+            there = self.version.lines.values("product")
+            product.queryset = product.queryset.exclude(pk__in=there) if not self.is_bound else product.queryset
         else:
             product.widget = forms.HiddenInput(attrs={"form": self.form_id})
             self.initial = self.initial or _of_line(line)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from catalog.models import RateCard, RateCardVersion
 from catalog.editions import Agreement, Edition, PriceBook
-from catalog.prices import PriceRow, price_book, price_rows
+from catalog.prices import PriceRow, base_of, price_book, price_rows
 from catalog.queries import version_at
 from catalog.selection import select_card
 from contracts.models import Customer
@@ -164,6 +164,21 @@ def current_version(card: RateCard, start_at: datetime, at: datetime) -> RateCar
     if version is None:
         raise Refused(f"{card} has no published prices yet.")
     return version
+
+
+def newer_prices(version: QuoteVersion, at: datetime) -> RateCardVersion | None:
+    """The version of the card, or of its base, that came into force after those this offer fixes; None: they hold.
+
+    An offer that is out keeps its prices until it expires; a draft can take the new ones.
+    """
+    if version.follows_card or version.status in (QuoteVersion.Status.ACCEPTED, QuoteVersion.Status.DECLINED):
+        return None
+    prices = version.rate_card_version
+    now = version_at(prices.card, at)
+    if now is not None and now != prices and (prices.effective_from is None or prices.effective_from <= at):
+        return now
+    base = base_of(prices, at)
+    return base if base != version.base_version else None
 
 
 def offered(version: QuoteVersion) -> list[PriceRow]:

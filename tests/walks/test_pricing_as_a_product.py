@@ -18,11 +18,13 @@ from contracts.queries import attributes_of
 from contracts.terms import AgreedLine, AgreedPrice, SignedTerms
 from governance.acts import Refused
 from governance.change import change
+from governance.clock import clock_set_to
 from invoicing import operations as invoicing
 from invoicing.models import Invoice
 from metering.events import Event
 from metering.operations import ingest
 from pricing.charges import Charge, Flat, PerUnit
+from quoting.queries import newer_prices
 from tests import cast
 from tests.cast import MILLION, NOW, act
 
@@ -59,7 +61,12 @@ def use(key: str, millions: int, day: datetime) -> None:
 
 
 def publish(
-    charges: dict[str, Charge], *, effective_from: datetime, at: datetime = NOW, card: RateCard | None = None, **plan: Any
+    charges: dict[str, Charge],
+    *,
+    effective_from: datetime,
+    at: datetime = NOW,
+    card: RateCard | None = None,
+    **plan: Any,
 ) -> RateCardVersion:
     """A next version, reviewed and agreed, with these prices and this reach."""
     cast.policies()
@@ -143,7 +150,9 @@ def test_a_wrong_price_is_rolled_back_in_one_step_while_somebody_is_drafting() -
     restored = catalog.roll_back(cast.card(), to=before, act=act("ann", "A slip of the pen", JAN + timedelta(hours=1)))
     assert (restored.restores, restored.effective_from) == (before, JAN + timedelta(hours=1))
     assert tokens_of(contract) == [Decimal("10.00")], "nothing was used in its hour"
-    assert [row.sentence for row in price_list(restored, at=JAN)] == [row.sentence for row in price_list(before, at=JAN)]
+    assert [row.sentence for row in price_list(restored, at=JAN)] == [
+        row.sentence for row in price_list(before, at=JAN)
+    ]
 
 
 @pytest.mark.django_db
@@ -187,7 +196,9 @@ def test_a_regional_card_stores_what_differs_and_the_base_flows_through() -> Non
     contract = following("rhein", card=version)
     use("rhein", 4, JAN + timedelta(days=1))
     use("rhein", 4, MIDDAY + timedelta(days=1))
-    publish({"input-tokens": PerUnit(Decimal("5.00"), MILLION), "platform-fee": Flat(Decimal(99))}, effective_from=MIDDAY)
+    publish(
+        {"input-tokens": PerUnit(Decimal("5.00"), MILLION), "platform-fee": Flat(Decimal(99))}, effective_from=MIDDAY
+    )
     assert [(product, amount) for product, *_, amount in drafted(contract)] == [
         ("input-tokens", Decimal("9.00")),
         ("platform-fee", Decimal("15.00")),
@@ -285,3 +296,20 @@ def test_what_is_in_use_is_not_deleted_and_its_uses_are_named() -> None:
     catalog.revoke_feature(tokens, feature, act=act("ann"))
     catalog.delete_feature(feature, act=act("ann"))
     assert Product.objects.filter(pk=tokens.pk).exists()
+
+
+@pytest.mark.django_db
+def test_an_open_offer_says_that_the_list_has_changed_and_a_draft_can_take_it(client: Client) -> None:
+    version = cast.quote_for_contoso(discount="0")
+    assert newer_prices(version, NOW) is None
+    second = publish({"input-tokens": PerUnit(Decimal("5.00"), MILLION)}, effective_from=NOW + timedelta(seconds=1))
+    assert newer_prices(version, NOW) is None, "not yet in force"
+    assert newer_prices(version, JAN) == second
+    client.force_login(cast.person("ben"), backend="django.contrib.auth.backends.ModelBackend")
+    page = f"/admin/quoting/quote/{version.quote_id}"
+    with clock_set_to(NOW + timedelta(hours=1)):
+        assert "The list has changed" in client.get(f"{page}/change/").content.decode()
+        client.post(f"{page}/prices/")
+        version.refresh_from_db()
+        assert version.rate_card_version == second
+        assert "The list has changed" not in client.get(f"{page}/change/").content.decode()
