@@ -140,7 +140,9 @@ def _draft(request: Request, asked: Mapping[str, Any], act: Act) -> QuoteVersion
     with transaction.atomic():
         quote = operations.draft_quote(
             customer=_named(customers, "customer", key=asked["customer"]),
-            rate_card=_named(RateCard.objects.all(), "rate_card", key=asked["rate_card"]) if "rate_card" in asked else None,
+            rate_card=_named(RateCard.objects.all(), "rate_card", key=asked["rate_card"])
+            if "rate_card" in asked
+            else None,
             legal_entity=_seller(asked.get("legal_entity")),
             owner=_owner(request, asked.get("owner")),
             start_on=asked["start_on"],

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from catalog.models import RateCard, RateCardVersion
 from catalog.editions import Agreement, Edition, PriceBook
+from catalog.models import RateCard, RateCardVersion
 from catalog.prices import PriceRow, base_of, price_book, price_rows
 from catalog.queries import version_at
 from catalog.selection import select_card

@@ -5,21 +5,35 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0002_pricing_as_a_product'),
-        ('quoting', '0001_initial'),
+        ("catalog", "0002_pricing_as_a_product"),
+        ("quoting", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='historicalquoteversion',
-            name='base_version',
-            field=models.ForeignKey(blank=True, db_constraint=False, help_text='the version of the base card that fills what the rate card version leaves out', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='catalog.ratecardversion'),
+            model_name="historicalquoteversion",
+            name="base_version",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                help_text="the version of the base card that fills what the rate card version leaves out",
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="catalog.ratecardversion",
+            ),
         ),
         migrations.AddField(
-            model_name='quoteversion',
-            name='base_version',
-            field=models.ForeignKey(blank=True, help_text='the version of the base card that fills what the rate card version leaves out', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.ratecardversion'),
+            model_name="quoteversion",
+            name="base_version",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="the version of the base card that fills what the rate card version leaves out",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="catalog.ratecardversion",
+            ),
         ),
     ]

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import Error, transaction
+from django.db import transaction
 from django.test import Client
 
 from catalog import operations as catalog
@@ -17,7 +17,6 @@ from contracts.operations import sign_contract
 from contracts.queries import attributes_of
 from contracts.terms import AgreedLine, AgreedPrice, SignedTerms
 from governance.acts import Refused
-from governance.change import change
 from governance.clock import clock_set_to
 from invoicing import operations as invoicing
 from invoicing.models import Invoice
@@ -265,22 +264,6 @@ def test_a_version_that_may_publishes_itself_once_it_is_agreed() -> None:
     cast.approve_all(draft, "cara")
     draft.refresh_from_db()
     assert (draft.status, draft.number, draft.effective_from) == ("published", 2, JAN)
-
-
-@pytest.mark.django_db
-def test_postgresql_refuses_to_touch_published_prices() -> None:
-    version = cast.standard_card()
-    rate = version.rates.get(product__key="platform-fee")
-    for statement in ("UPDATE catalog_rate SET cycle_months = 2", "DELETE FROM catalog_rate"):
-        with (
-            pytest.raises(Error, match="rates change only while their version is a draft"),
-            change("rate_card.forced", version, act("ann")),
-        ):
-            rate.cycle_months = 2
-            rate.save() if statement.startswith("UPDATE") else rate.delete()
-    with pytest.raises(Error, match="never changes"), change("rate_card.forced", version, act("ann")):
-        version.note = "Something else"
-        version.save()
 
 
 @pytest.mark.django_db
