@@ -110,8 +110,8 @@ class PriceBook:
 def shown_to(agreement: Agreement, sheets: Iterable[Sheet]) -> list[Shown]:
     """The sheets that reach a contract, each with the instant from which it does, by that instant.
 
-    The first it can see reaches it whatever its reach: before that it had no price at all. A later sheet in force leaves an earlier one no time of its own; one that may only make things cheaper waits for
-    what it is compared with.
+    The first it can see reaches it whatever its reach: before that it had no price at all. A later sheet in force
+    leaves an earlier one no time of its own; one that may only make things cheaper waits for what it is compared with.
     """
     result: list[Shown] = []
     for sheet in sheets:

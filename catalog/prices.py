@@ -227,7 +227,7 @@ def _terms(rate: Rate) -> list[str]:
 def _fields(version: RateCardVersion) -> dict[str, str]:
     fields = {"Reaches": str(version.get_reach_display())}
     if version.existing_from:
-        fields["Existing contracts from"] = f"{version.existing_from:%Y-%m-%d %H:%M} UTC"
+        fields["Existing contracts from"] = f"{version.existing_from:%-d %b %Y, %H:%M} UTC"
     if version.card.base_id:
         fields["Base prices times"] = plain(version.base_factor)
     return fields
@@ -237,9 +237,7 @@ def _text(row: PriceRow | None) -> str:
     return "" if row is None else f"{row.sentence}, {row.billed}"
 
 
-def _offers(
-    versions: Iterable[RateCardVersion], products: Collection[UUID] | None
-) -> dict[UUID, Mapping[UUID, Offer]]:
+def _offers(versions: Iterable[RateCardVersion], products: Collection[UUID] | None) -> dict[UUID, Mapping[UUID, Offer]]:
     rates = Rate.objects.filter(version__in=[version.pk for version in versions])
     if products is not None:
         rates = rates.filter(product__in=products)

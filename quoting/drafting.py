@@ -136,7 +136,7 @@ def set_commit(
 ) -> QuoteCommit:
     """Offer prepaid usage, or offer the one of that name on other terms. No product keys: it pays for all usage."""
     with _editing(version, act) as version:
-        metered = set(row.product.key for row in offered(version) if row.product.kind == USAGE)
+        metered = {row.product.key for row in offered(version) if row.product.kind == USAGE}
         if unknown := set(product_keys).difference(metered):
             raise Refused(f"{', '.join(sorted(unknown))}: a commit pays for usage products of the rate card only.")
         commit = version.commits.filter(name=name).first() or QuoteCommit(version=version, name=name)

@@ -118,7 +118,9 @@ def set_cost(
     return cost
 
 
-def create_feature(*, key: str, name: str, kind: str = Feature.Kind.BOOLEAN, description: str = "", act: Act) -> Feature:
+def create_feature(
+    *, key: str, name: str, kind: str = Feature.Kind.BOOLEAN, description: str = "", act: Act
+) -> Feature:
     """Name something that products can grant. Its key and kind never change."""
     free_key(Feature, key)
     if kind not in Feature.Kind.values:

@@ -102,9 +102,7 @@ def reopen_version(version: RateCardVersion, *, act: Act) -> RateCardVersion:
     return version
 
 
-def publish_version(
-    version: RateCardVersion, *, effective_from: datetime | None = None, act: Act
-) -> RateCardVersion:
+def publish_version(version: RateCardVersion, *, effective_from: datetime | None = None, act: Act) -> RateCardVersion:
     """Make a reviewed version the prices from an instant on; nothing needs to run when that comes.
 
     The instant is the one given, else the planned one, else now. Refused while an approval is outstanding or lint finds
