@@ -62,8 +62,10 @@ class Known(NamedTuple):
 
 Source = Callable[[Question], Iterable[Group]]
 Finder = Callable[[str, Any], list[Known]]
+Lookup = Callable[[str, Any], Mapping[str, str] | None]
 _sources: list[Source] = []
 _finders: list[Finder] = []
+_lookups: list[Lookup] = []
 
 
 def register(source: Source) -> None:
@@ -74,6 +76,19 @@ def register(source: Source) -> None:
 def register_customers(finder: Finder) -> None:
     """Say how to find customers by name or key, for somebody who asks: (text, user) -> those they may see."""
     _finders.append(finder)
+
+
+def register_attributes(lookup: Lookup) -> None:
+    """Say what a customer's attributes are: (key, user) -> them, None if there is none that this person may see.
+
+    Nobody (None) asks for a system, which sees all.
+    """
+    _lookups.append(lookup)
+
+
+def attributes_of(key: str, user: Any) -> Mapping[str, str] | None:
+    """What selection rules may ask about the customer with this key."""
+    return next((found for lookup in _lookups if (found := lookup(key, user)) is not None), None)
 
 
 def of(question: Question) -> list[Group]:

@@ -231,6 +231,8 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "ProductKind": "catalog.models.Product.Kind",
+        "FeatureKind": "catalog.models.Feature.Kind",
+        "DifferenceKind": "catalog.api.answers.DIFFERENCES",
         "RateCardVersionStatus": "catalog.models.RateCardVersion.Status",
         "ContractStatus": "contracts.models.Contract.Status",
         "QuoteStatus": "quoting.models.QuoteVersion.Status",

@@ -38,6 +38,7 @@ def register() -> None:
     """Answer the catalog's questions from now on."""
     audience.register(groups_of)
     audience.register_customers(known_customers)
+    audience.register_attributes(attributes_by_key)
     uses.register(uses_of)
 
 
@@ -139,6 +140,13 @@ def known_customers(text: str, user: Any) -> list[Known]:
         Known(each.name, reverse("admin:contracts_customer_change", args=[each.pk]), attributes_of(each))
         for each in visible(Customer.objects.filter(fits), user).order_by("name")[:SHOWN]
     ]
+
+
+def attributes_by_key(key: str, user: Any) -> dict[str, str] | None:
+    """The attributes of the customer with this key, if this person (or with None a system) may see it."""
+    customers = Customer.objects.filter(key=key)
+    found = (customers if user is None else visible(customers, user)).first()
+    return None if found is None else attributes_of(found)
 
 
 def _alive(at: datetime) -> QuerySet[Contract]:

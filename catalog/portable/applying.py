@@ -24,24 +24,39 @@ _ADD = {
     "features": "catalog.add_feature",
     "products": "catalog.add_product",
     "rate_cards": "catalog.add_ratecard",
-    "selection_rules": "catalog.change_selectionrule",
+    "selection_rules": "catalog.add_selectionrule",
 }
-_CHANGE = _ADD | {
+_CHANGE = {
     "features": "catalog.change_feature",
     "products": "catalog.change_product",
     "rate_cards": "catalog.change_ratecard",
+    "selection_rules": "catalog.change_selectionrule",
 }
+_GRANTS = {"catalog.add_featuregrant", "catalog.delete_featuregrant"}
 
 
 def permissions(asked: Plan) -> set[str]:
     """What a person must hold to apply this plan: the permission of every verb it comes down to."""
-    needed = {_ADD["rate_cards"] for each in asked.cards if each.key not in asked.current.rate_cards}
+    needed = {_DRAFT, _RATES, _SUBMIT} if asked.requests else set()
     for each in asked.differences:
-        section, is_entry = each.path.partition(".")[0], each.kind == "added" and not each.what
-        needed.add((_ADD if is_entry else _CHANGE)[section])
-        if each.what == "cost" or (is_entry and section == "products"):
+        section, _, key = each.path.partition(".")
+        if each.what == "grants":
+            needed |= _GRANTS
+        elif each.what == "cost":
             needed.add("catalog.add_costrate")
-    return needed | ({_DRAFT, _RATES, _SUBMIT} if asked.requests else set())
+        elif each.kind == "removed":
+            needed.add("catalog.delete_selectionrule")
+        elif each.kind == "added":
+            needed.add(_ADD[section])
+            needed |= _of_new_product(asked, key) if section == "products" else set()
+        else:
+            needed.add(_CHANGE[section])
+    return needed
+
+
+def _of_new_product(asked: Plan, key: str) -> set[str]:
+    entry = asked.document.products[key]
+    return ({"catalog.add_costrate"} if entry.costs else set()) | (_GRANTS if entry.grants else set())
 
 
 def apply(document: Document, *, warnings_accepted: str = "", act: Act) -> tuple[Plan, list[RateCardVersion]]:

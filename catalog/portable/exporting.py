@@ -24,10 +24,11 @@ from metering.models import Meter
 from pricing.money import exponent, fixed
 
 
-def export(keys: Collection[str] = (), *, at: datetime) -> Document:
+def export(keys: Collection[str] = (), *, at: datetime, with_costs: bool = True) -> Document:
     """These cards and the bases they stand on, or everything. `Refused` for a card that is not there.
 
-    Of chosen cards only the products they price come along, with meters and features, and no selection rules.
+    Of chosen cards only the products they price come along, with meters and features, and no selection rules. Costs
+    can be left out; leaving them out of a file changes none.
     """
     standing = {card.key: (card, version) for card, version in cards_at(at)}
     if unknown := sorted(set(keys) - standing.keys()):
@@ -42,7 +43,7 @@ def export(keys: Collection[str] = (), *, at: datetime) -> Document:
     return Document(
         meters=_meters(products if keys else None),
         features=_features(products if keys else None),
-        products={product.key: product_entry(product) for product in products},
+        products={product.key: product_entry(product, with_costs=with_costs) for product in products},
         rate_cards={
             key: card_entry(
                 card, version, rates.get(version.pk, []) if version else None, base=_name(card, names), at=at
@@ -68,8 +69,9 @@ def products_of(products: Iterable[Product]) -> list[Product]:
     return found
 
 
-def product_entry(product: Product) -> ProductEntry:
-    costs = sorted(product.cost_rates.all(), key=lambda cost: (cost.since, sorted(cost.dimensions.items())))
+def product_entry(product: Product, *, with_costs: bool) -> ProductEntry:
+    kept = product.cost_rates.all() if with_costs else ()
+    costs = sorted(kept, key=lambda cost: (cost.since, sorted(cost.dimensions.items())))
     return ProductEntry(
         name=product.name,
         kind=product.kind,

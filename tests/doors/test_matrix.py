@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -41,8 +42,17 @@ def world(db: None) -> World:
     world = build()
     catalog.draft_version(cast.card(), act=cast.act("ann"))
     quoting.submit(cast.quote_for_contoso(title="Another"), act=cast.act("ben"))
+    _catalog_extras()
     cast.system_key("catalog:read")
     return world
+
+
+def _catalog_extras() -> None:
+    """A feature, a cost and a rule."""
+    act = cast.act("ann")
+    catalog.create_feature(key="sso", name="Single sign-on", act=act)
+    catalog.create_rule(name="Everybody", card=cast.card(), conditions={}, act=act)
+    catalog.set_cost(cast.product("platform-fee"), unit_cost=Decimal(3), currency="USD", since=cast.NOW, act=act)
 
 
 def signed_in(username: str) -> Client:
@@ -101,7 +111,7 @@ def where(name: str, of: Chain) -> str | None:
     """The address of a page in the admin; None for a table that has no row to show."""
     parts = name.split("_")
     label = f"{parts[0]}.{parts[1]}" if len(parts) > 1 else ""
-    if name in ("catalog_rate_add", "catalog_rate_edit"):
+    if name in ("catalog_rate_add", "catalog_rate_edit", "catalog_rate_preview"):
         draft = RateCardVersion.objects.get(status="draft")
         return reverse(f"admin:{name}", args=[draft.pk, *(["platform-fee"] if name.endswith("edit") else [])])
     try:
@@ -364,6 +374,9 @@ def route(line: str, of: Chain) -> tuple[str, str]:
         "<slug:key>": "standard-usd",
         "<int:number>": "1",
         "<slug:product>": "platform-fee",
+        "<slug:feature>": "sso",
+        "<uuid:rule>": "00000000-0000-0000-0000-000000000000",
+        "<str:unit>": "credit",
         "<str:number>": names.get(pattern.split("/")[0], ""),
         "<str:name>": names["invoices"],
     }

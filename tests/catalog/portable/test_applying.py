@@ -278,11 +278,13 @@ def test_permissions_are_those_of_every_verb(ann: User, cara: User) -> None:
     assert applying.permissions(planning.plan(read(FULL), at=MARCH)) == {
         "catalog.add_costrate",
         "catalog.add_feature",
+        "catalog.add_featuregrant",
         "catalog.add_product",
         "catalog.add_ratecard",
         "catalog.add_ratecardversion",
+        "catalog.add_selectionrule",
         "catalog.change_rate",
-        "catalog.change_selectionrule",
+        "catalog.delete_featuregrant",
         "catalog.publish_ratecardversion",
         "metering.add_meter",
     }
