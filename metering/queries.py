@@ -6,15 +6,15 @@ from metering.models import Meter, QuarantinedEvent, UsageEvent
 from metering.screening import counts
 from metering.sightings import Asked, Values
 from metering.store import event_store
-from metering.totals import Request
-from pricing.measures import Measured, Split
+from metering.totals import Key, Request
+from pricing.measures import Measured
 from pricing.periods import Period
 
 CustomersSource = Callable[[set[str]], set[str]]
 _customers_source: CustomersSource | None = None
 
 
-def usage(requests: Iterable[tuple[str, str, Period, Split]]) -> dict[tuple[str, str, Period, Split], Measured]:
+def usage(requests: Iterable[Key]) -> dict[Key, Measured]:
     """How much each (customer key, meter key, period, split) comes to, exact.
 
     A Decimal for WHOLE, 0 where nothing was reported; otherwise parts in a fixed order (see `metering.totals`), none
@@ -26,7 +26,9 @@ def usage(requests: Iterable[tuple[str, str, Period, Split]]) -> dict[tuple[str,
     missing = sorted({key for _, key, _, _ in asked} - meters.keys())
     if missing:
         raise LookupError(f"there is no meter {missing[0]!r}")
-    return dict(event_store().totals([Request(customer, meters[key], *how) for customer, key, *how in asked]))
+    return event_store().totals(
+        [Request(customer, meters[key], period, split) for customer, key, period, split in asked]
+    )
 
 
 def meters_in_use(meters: Iterable[Meter], period: Period) -> set[str]:

@@ -14,14 +14,8 @@ from metering.models import Meter
 from pricing.measures import WHOLE, Measured, Part, Split
 from pricing.periods import Period, midnight, zone_named
 
-
-class Key(NamedTuple):
-    """What a question is about: customer, meter, period, and how to tell its usage apart."""
-
-    customer: str
-    meter: str
-    period: Period
-    split: Split = WHOLE
+Key = tuple[str, str, Period, Split]
+"""What a question is about: customer, meter, period, and how to tell its usage apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +29,7 @@ class Request:
 
     @property
     def key(self) -> Key:
-        return Key(self.customer_key, self.meter.key, self.period, self.split)
+        return self.customer_key, self.meter.key, self.period, self.split
 
     @property
     def shape(self) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from ledger.journal import export_csv
 from ledger.models import JournalEntry, Posting
 from metering.models import UsageEvent
 from metering.queries import usage as measured
+from pricing.measures import WHOLE, total
 from pricing.money import Money, plain
 from pricing.periods import Period, local_days
 from quoting import documents as quote_documents
@@ -64,12 +65,12 @@ def _quote(version: QuoteVersion) -> dict[str, Any]:
 def _usage(story: Story) -> dict[str, Any]:
     whole = Period(story.contract.start_at, story.contract.end_at)
     customer = story.customer.key
-    totals = measured([(customer, meter, whole) for meter in ("input-tokens", "output-tokens")])
+    totals = measured([(customer, meter, whole, WHOLE) for meter in ("input-tokens", "output-tokens")])
     return {
         "events": UsageEvent.objects.filter(customer_key=customer).count(),
         "duplicates": story.usage_answers["duplicates"],
-        "input_tokens": int(totals[customer, "input-tokens", whole]),
-        "output_tokens": int(totals[customer, "output-tokens", whole]),
+        "input_tokens": int(total(totals[customer, "input-tokens", whole, WHOLE])),
+        "output_tokens": int(total(totals[customer, "output-tokens", whole, WHOLE])),
     }
 
 

@@ -10,6 +10,7 @@ from metering import operations
 from metering.models import Meter, QuarantinedEvent, UsageEvent
 from metering.operations import Verdict
 from metering.queries import usage
+from pricing.measures import WHOLE
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event
 
@@ -189,7 +190,8 @@ def test_replay_counts_an_event_in_its_own_period(tokens: Meter, customers: set[
     lost.refresh_from_db()
     assert (lost.resolution, lost.resolved_at) == ("counted", NOON)
     day = Period(NOON - 20 * DAY, NOON - 19 * DAY)
-    assert usage([("tailspin", "tokens", day)]) == {("tailspin", "tokens", day): Decimal("1.10")}
+    asked = ("tailspin", "tokens", day, WHOLE)
+    assert usage([asked]) == {asked: Decimal("1.10")}
     change = Change.objects.get(name="usage_event.replayed")
     assert (change.by_name, change.subject_id) == ("Eric Events", str(lost.pk))
     again = event("e1", customer="tailspin", before=20 * DAY, properties={"tokens": Decimal("1.10")})
