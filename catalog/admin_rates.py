@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 
@@ -113,7 +113,7 @@ class RatePages(GovernedAdmin):
         """For the page's script: what the price being typed means, or what is wrong with it. Writes nothing."""
         draft = self._draft(request, object_id)
         if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
+            raise PermissionDenied
         asked = _asked(request)
         if asked is None:
             return JsonResponse({"detail": "Send an object of JSON."}, status=400)

@@ -361,7 +361,7 @@ def test_nonsense_is_answered_not_fallen_over(signed_in: SignIn, draft: RateCard
     url = reverse("admin:catalog_rate_preview", args=[draft.pk])
     answer = signed_in(ann).post(url, body, content_type="application/json")
     assert answer.status_code == 400 or answer.json()["errors"]
-    assert signed_in(ann).get(url).status_code == 405
+    assert signed_in(ann).get(url).status_code == 403
 
 
 def test_the_largest_numbers_are_drawn_and_told_to_be_too_large_to_try(
