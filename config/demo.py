@@ -14,7 +14,8 @@ from django.db import transaction
 from guardian.shortcuts import assign_perm
 
 from catalog import operations as catalog
-from catalog.models import Product, RateCard
+from catalog.models import Product, RateCard, RateCardVersion
+from config import demo_catalog
 from config.cast import install_cast, install_seller
 from config.standard_prices import MILLION, standard_prices, standard_products
 from contracts import operations as contracts
@@ -28,7 +29,6 @@ from invoicing.models import Invoice
 from invoicing.settlement import record_payment
 from metering.events import Event
 from metering.operations import ingest
-from pricing.charges import PerUnit
 from pricing.periods import add_months
 from quoting import drafting
 from quoting import operations as quoting
@@ -36,6 +36,7 @@ from quoting.models import Quote, QuoteVersion
 
 SOURCE = "inference-gateway"
 HISTORY_MONTHS = 6
+NO_TRAFFIC = "The newer products have no traffic yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Deal:
     discount: int = 0
     commit: tuple[int, int] | None = None
     real: Decimal = Decimal(1)
+    follows_card: bool = False
 
     @property
     def key(self) -> str:
@@ -63,9 +65,19 @@ class Deal:
 
 DEALS = [
     Deal("Contoso Ltd", "Seattle, WA", "Dan Contoso", "accepted", 6, 900, 180, 15, (27_000, 24_300), Decimal("1.05")),
-    Deal("Adventure Works", "Denver, CO", "Ada Venture", "accepted", 6, 700, 160),
+    Deal("Adventure Works", "Denver, CO", "Ada Venture", "accepted", 6, 700, 160, follows_card=True),
     Deal(
-        "Fabrikam Robotics", "Detroit, MI", "Fay Brick", "accepted", 5, 1500, 220, 12, (15_000, 13_500), Decimal("1.4")
+        "Fabrikam Robotics",
+        "Detroit, MI",
+        "Fay Brick",
+        "accepted",
+        5,
+        1500,
+        220,
+        12,
+        (15_000, 13_500),
+        Decimal("1.4"),
+        follows_card=True,
     ),
     Deal("Tailspin Health", "Boston, MA", "Tess Spinner", "accepted", 5, 600, 90, 8, (24_000, 21_600), Decimal("0.3")),
     Deal("Proseware Inc.", "Austin, TX", "Pro Ware", "sent", 0, 400, 80, 10, (6_000, 5_400)),
@@ -99,20 +111,30 @@ def load(now: datetime) -> bool:
 def _publish_prices(people: dict[str, User], at: datetime) -> RateCard:
     ann = Act.of_user(people["ann"], "Launch prices", at)
     products = standard_products(ann)
-    card = catalog.create_rate_card(key="standard-usd", name="Standard USD", currency="USD", act=ann)
-    draft = catalog.submit_version(standard_prices(card, products, act=ann), act=ann)
-    _approve(draft.pk, people["cara"], "Margins hold at these prices", at)
-    catalog.publish_version(draft, effective_from=at + timedelta(hours=1), act=ann)
+    card = catalog.create_rate_card(
+        key="standard-usd", name="Standard USD", currency="USD", notice_days=14, is_public=True, act=ann
+    )
+    draft = standard_prices(card, products, act=ann)
+    demo_catalog.price_everything(draft, act=ann)
+    demo_catalog.know_costs_and_features(at, act=ann)
+    opens_at = at + timedelta(hours=1)
+    _publish(draft, people, opens_at, act=ann)
+    later = Act.of_user(people["ann"], "The European market", opens_at)
+    _publish(demo_catalog.open_europe(card, act=later), people, opens_at, act=later)
     return card
 
 
+def _publish(draft: RateCardVersion, people: dict[str, User], effective_from: datetime, *, act: Act) -> None:
+    draft = catalog.submit_version(draft, warnings_accepted=NO_TRAFFIC, act=act)
+    _approve(draft.pk, people["cara"], "Margins hold at these prices", act.at)
+    catalog.publish_version(draft, effective_from=effective_from, act=act)
+
+
 def _propose_new_prices(card: RateCard, people: dict[str, User], at: datetime) -> None:
-    """A dearer output token, submitted and waiting for finance."""
+    """Submitted, and waiting for finance."""
     ann = Act.of_user(people["ann"], "Follow the new model's cost", at)
-    draft = catalog.draft_version(card, note="Output tokens cost us 12 % more with the new model.", act=ann)
-    output = Product.objects.get(key="output-tokens")
-    catalog.set_rate(draft, output, PerUnit(Decimal("11.20"), per=MILLION), act=ann)
-    catalog.submit_version(draft, act=ann)
+    draft = demo_catalog.propose_new_prices(card, at, act=ann)
+    catalog.submit_version(draft, warnings_accepted=NO_TRAFFIC, act=ann)
 
 
 def _offer(deal: Deal, card: RateCard, seller: LegalEntity, people: dict[str, User], now: datetime) -> None:
@@ -157,6 +179,7 @@ def _version(
         months=12,
         valid_until=max(start, act.at.date()) + timedelta(days=30),
         opportunity_key=f"OPP-{deal.key}",
+        follows_card=deal.follows_card,
         act=act,
     )
     version = quote.versions.get()

@@ -31,6 +31,7 @@ class AgreedTerm:
     revenue_account: str = "4000"
     commit_id: UUID | None = None
     tax_percent: Decimal = Decimal(0)
+    earned_on_invoice: bool = False
 
 
 def metered(key: str, *tiers: Tier, percent_off: int = 0) -> AgreedTerm:
