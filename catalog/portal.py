@@ -125,7 +125,7 @@ def _estimate(page: PublicPrices, asked: Asked) -> dict[str, Any]:
         "lines": [
             {
                 "product": line.product.key,
-                "name": line.product.name,
+                "name": f"{line.product.name}, once" if line.once.amount else line.product.name,
                 "monthly": line.monthly.as_json(),
                 "once": line.once.as_json(),
                 "text": shown((line.once if line.once.amount else line.monthly).amount, line.monthly.currency),

@@ -11,17 +11,19 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
+from catalog.comparison import PartChange, part_changes
 from catalog.estimates import can_be_estimated, takes_quantity
 from catalog.models import FeatureGrant, Product, RateCard, RateCardVersion
 from catalog.price_pictures import picture
 from catalog.prices import PriceRow, price_rows
 from catalog.queries import version_at
-from pricing.charges import Charge, Graduated, GraduatedPercent, Matrix, Volume, dump
+from pricing.charges import Charge, Flat, Graduated, GraduatedPercent, Matrix, PerUnit, Volume, dump
 from pricing.money import ONE, grouped
 
 Status = RateCardVersion.Status
 Kind = Product.Kind
 TITLES = {Kind.RECURRING: "Plans and seats", Kind.USAGE: "Usage", Kind.ONE_TIME: "One-time"}
+RHYTHMS = {0: "once", 1: "a month", 3: "a quarter", 6: "every six months", 12: "a year"}
 MOST_ANNOUNCED = 3
 
 
@@ -48,6 +50,10 @@ class PublicPrice:
         return self.row.product.key
 
     @property
+    def headline(self) -> str:
+        return headline(self.row)
+
+    @property
     def tiers_title(self) -> str:
         """What the tiers are about: all units together, or each for itself."""
         charge, unit = self.row.offer.charge, self.row.product.unit
@@ -72,11 +78,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A product's price before and after, in words; empty where it has none."""
+    """A product's price before and after, in words; empty where it has none. `parts`: only the tiers that change."""
 
     product: Product
     before: str
     after: str
+    parts: tuple[PartChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,23 +188,42 @@ def _announcements(card: RateCard, rows: tuple[PriceRow, ...], coming: Sequence[
     found = []
     for instant in coming[:MOST_ANNOUNCED]:
         after, _ = _in_force(card, instant)
-        if changes := _changes(rows, after):
+        if changes := _changes(rows, after, card.currency):
             found.append(Announcement(instant, changes))
         rows = after
     return tuple(found)
 
 
-def _changes(before: Sequence[PriceRow], after: Sequence[PriceRow]) -> tuple[Change, ...]:
+def _changes(before: Sequence[PriceRow], after: Sequence[PriceRow], currency: str) -> tuple[Change, ...]:
     old, new = ({row.product.key: row for row in rows} for rows in (before, after))
     return tuple(
-        Change((new.get(key) or old[key]).product, _words(old.get(key)), _words(new.get(key)))
+        _change(old.get(key), new.get(key), currency)
         for key in sorted(old.keys() | new.keys())
         if key not in old or key not in new or old[key].offer != new[key].offer
     )
 
 
+def _change(before: PriceRow | None, after: PriceRow | None, currency: str) -> Change:
+    product = (after or before).product  # type: ignore[union-attr]
+    if before is None or after is None or before.billed != after.billed:
+        return Change(product, _words(before), _words(after))
+    parts = part_changes(before.offer.charge, after.offer.charge, currency)
+    return Change(product, headline(before), headline(after), tuple(each for each in parts if each.is_changed))
+
+
 def _words(row: PriceRow | None) -> str:
     return f"{row.sentence}, {row.billed}" if row else ""
+
+
+def headline(row: PriceRow) -> str:
+    """The price in words as short as they get: `$20.00 a month`, `$30.00 per seat a month`, else its sentence."""
+    charge, rhythm = row.offer.charge, RHYTHMS.get(row.offer.cycle_months, f"every {row.offer.cycle_months} months")
+    if isinstance(charge, Flat):
+        return f"{row.sentence.removesuffix(' flat')} {rhythm}"
+    if isinstance(charge, PerUnit) and charge.per == ONE:
+        price = f"{row.sentence.removesuffix(' each')} per {row.product.unit}"
+        return price if row.product.kind == Kind.USAGE else f"{price} {rhythm}"
+    return row.sentence
 
 
 def _groups(rows: Sequence[PriceRow], currency: str) -> tuple[Group, ...]:
@@ -236,8 +262,8 @@ def _grant(grant: FeatureGrant) -> str:
 def _tiers(charge: Charge, currency: str) -> tuple[Tier, ...]:
     """A price in parts, tier by tier or cell by cell; nothing where the sentence says it all."""
     if isinstance(charge, Matrix):
-        cells = [(", ".join(value or "any" for value in cell.values), cell.charge) for cell in charge.cells]
-        cells += [("all others", charge.default)] if charge.default else []
+        cells = [(_cell(charge.by, cell.values), cell.charge) for cell in charge.cells]
+        cells += [("All others", charge.default)] if charge.default else []
         return tuple(Tier(label, each.sentence(currency)) for label, each in cells)
     if not isinstance(charge, (Graduated, Volume, GraduatedPercent)) or len(charge.tiers) == 1:
         return ()
@@ -260,6 +286,10 @@ def day_words(at: datetime) -> str:
     """1 April 2026; with the hour where it is not the first of the day in UTC."""
     utc = at.astimezone(UTC)
     return f"{utc:%-d %B %Y}" + (f", {utc:%H:%M} UTC" if (utc.hour, utc.minute) != (0, 0) else "")
+
+
+def _cell(by: Sequence[str], values: Sequence[str | None]) -> str:
+    return ", ".join(value or f"any {name}" for name, value in zip(by, values, strict=True))
 
 
 def _instant(at: datetime | None) -> str | None:

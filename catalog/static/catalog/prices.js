@@ -41,6 +41,7 @@
       if (number !== asked) return;
       mark(answer.status === 400 ? found : {});
       if (answer.ok) show(found);
+      else result.hidden = true;
     } finally {
       if (number === asked) result.toggleAttribute("data-waiting", false);
     }
