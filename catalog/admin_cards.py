@@ -138,6 +138,7 @@ class RateCardAdmin(GovernedAdmin):
         extra = {
             "card": card,
             "market": market_of(card),
+            "heirs": card.deltas.all(),
             "at": at,
             "as_of": at if is_past else None,
             "version": version,

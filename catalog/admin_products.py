@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import display
-from unfold.enums import ActionVariant
 
 from catalog import operations, prices, queries, uses
 from catalog.comparison import signed_percent
@@ -122,7 +121,6 @@ class ProductAdmin(GovernedAdmin):
         "Delete",
         permission="catalog.delete_product",
         icon="delete",
-        variant=ActionVariant.DANGER,
         explain="Only what was never used can be deleted; what is in use can be taken off sale.",
     )
     def delete_unused(self, product: Product, act: Act) -> str:
@@ -198,7 +196,6 @@ class FeatureAdmin(GovernedAdmin):
         "Delete",
         permission="catalog.delete_feature",
         icon="delete",
-        variant=ActionVariant.DANGER,
         explain="Only a feature that no product grants can be deleted.",
     )
     def delete_unused(self, feature: Feature, act: Act) -> str:

@@ -170,7 +170,7 @@ class RateCardVersionAdmin(RatePages):
             "needs": approvals.needs(version, prices.publication_facts(version, at=now)) if is_live else [],
             "audience": groups,
             "has_audience": any(group.count for group in groups),
-            "sees_impact": may(request.user, SEE_EVERY_CUSTOMER),
+            "sees_impact": _sees_impact(request.user),
             "may_edit": version.status == Status.DRAFT and may(request.user, EDIT, version),
         }
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
@@ -182,7 +182,7 @@ class RateCardVersionAdmin(RatePages):
     def impact_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """What it would change in money; a piece of the page that is fetched once the page is there."""
         version = self.thing_or_404(request, str(object_id))
-        if not (self.has_view_permission(request, version) and may(request.user, SEE_EVERY_CUSTOMER)):
+        if not (self.has_view_permission(request, version) and _sees_impact(request.user)):
             raise PermissionDenied
         context: dict[str, Any] = {
             "quotes_url": f"{reverse('admin:quoting_quote_changelist')}?prices={version.card_id}",
@@ -193,6 +193,11 @@ class RateCardVersionAdmin(RatePages):
         except Refused as refusal:
             context["refused"] = str(refusal)
         return render(request, "catalog/impact.html", context)
+
+
+def _sees_impact(user: Any) -> bool:
+    """What each contract pays is for those who may see every one of them."""
+    return may(user, SEE_EVERY_CUSTOMER) and may(user, "contracts.view_contract")
 
 
 def _published(version: RateCardVersion) -> str:

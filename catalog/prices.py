@@ -89,7 +89,7 @@ def price_rows(version: RateCardVersion, base: RateCardVersion | None) -> list[P
             own = rate if each is version else None
             offer = offer_of(rate)
             if own is None and version.base_factor != 1:
-                offer = offer._replace(charge=offer.charge.scaled(version.base_factor))
+                offer = offer._replace(charge=offer.charge.exchanged(version.base_factor))
             rows[rate.product_id] = PriceRow(
                 rate.product, offer, sentence_of(offer, currency), billed(offer), each, own
             )
