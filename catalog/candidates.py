@@ -110,6 +110,6 @@ def _times(offer: Offer, own: Sheet) -> Offer | None:
     if own.base_factor == ONE:
         return offer
     try:
-        return offer._replace(charge=offer.charge.scaled(own.base_factor))
+        return offer._replace(charge=offer.charge.exchanged(own.base_factor))
     except ChargeError:
         return None

@@ -174,7 +174,7 @@ def _edition(product: UUID, since: datetime, own: Sheet | None, base: Sheet | No
         if factor == ONE:
             return Edition(since, *offer, source=base.label)
         label = f"{own.label}: {factor.normalize():f} × {base.label}" if own is not None else base.label
-        return Edition(since, offer.charge.scaled(factor), offer.cycle_months, offer.in_advance, label)
+        return Edition(since, offer.charge.exchanged(factor), offer.cycle_months, offer.in_advance, label)
     return None
 
 

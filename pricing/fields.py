@@ -5,12 +5,19 @@ A field is declared as `Annotated[type, kind]`. Errors are ChargeError and name 
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
 from pricing.money import EXACT, parse
 from pricing.steps import ChargeError, check
 
 _NUMBER_PATTERN = r"^[0-9]{1,28}(\.[0-9]{1,28})?$"
+
+
+class Scale(NamedTuple):
+    """How prices move: times a factor, and whether shares of money do as well."""
+
+    factor: Decimal
+    also_shares: bool = True
 
 
 class Kind(Protocol):
@@ -28,8 +35,8 @@ class Kind(Protocol):
     def write(self, value: Any) -> Any:
         """The JSON it is stored and sent as."""
 
-    def scaled(self, value: Any, factor: Decimal) -> Any:
-        """The value when all prices are times this factor."""
+    def scaled(self, value: Any, scale: Scale) -> Any:
+        """The value when prices are times a factor."""
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of what `write` gives."""
@@ -46,15 +53,16 @@ class Simple:
     def write(self, value: Any) -> Any:
         return value
 
-    def scaled(self, value: Any, factor: Decimal) -> Any:
+    def scaled(self, value: Any, scale: Scale) -> Any:
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class Number(Simple):
-    """A Decimal, never negative; text in JSON. `is_price`: it grows with the price."""
+    """A Decimal, never negative; text in JSON. `is_price`: it grows with the price; `is_share`: of money, like 10 %."""
 
     is_price: bool = False
+    is_share: bool = False
     is_positive: bool = False
     at_most: Decimal | None = None
 
@@ -72,8 +80,9 @@ class Number(Simple):
     def write(self, value: Decimal) -> str:
         return format(value, "f")
 
-    def scaled(self, value: Decimal, factor: Decimal) -> Decimal:
-        return EXACT.multiply(value, factor) if self.is_price else value
+    def scaled(self, value: Decimal, scale: Scale) -> Decimal:
+        moves = self.is_price and (scale.also_shares or not self.is_share)
+        return EXACT.multiply(value, scale.factor) if moves else value
 
     def schema(self) -> dict[str, Any]:
         bound = f", not more than {self.at_most}" if self.at_most is not None else ""
@@ -162,14 +171,15 @@ class Maybe:
     def write(self, value: Any) -> Any:
         return None if value is None else self.kind.write(value)
 
-    def scaled(self, value: Any, factor: Decimal) -> Any:
-        return None if value is None else self.kind.scaled(value, factor)
+    def scaled(self, value: Any, scale: Scale) -> Any:
+        return None if value is None else self.kind.scaled(value, scale)
 
     def schema(self) -> dict[str, Any]:
         return {"anyOf": [self.kind.schema(), {"type": "null"}]}
 
 
 Price = Annotated[Decimal, Number(is_price=True)]
+Share = Annotated[Decimal, Number(is_price=True, is_share=True)]
 Amount = Annotated[Decimal, Number()]
 Size = Annotated[Decimal, Number(is_positive=True)]
 MaybePrice = Annotated[Decimal | None, Maybe(Number(is_price=True))]

@@ -6,10 +6,9 @@ Every charge is a dataclass and every part of one a NamedTuple whose fields are 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from dataclasses import fields as dataclass_fields
-from decimal import Decimal
 from typing import Annotated, Any, ClassVar, NamedTuple, get_type_hints
 
-from pricing.fields import Kind, Text
+from pricing.fields import Kind, Scale, Text
 from pricing.steps import ChargeError
 
 MAX_LISTED = 1_000
@@ -50,8 +49,8 @@ class Listed:
     def write(self, value: Sequence[Any]) -> list[Any]:
         return [self.kind.write(each) for each in value]
 
-    def scaled(self, value: Sequence[Any], factor: Decimal) -> tuple[Any, ...]:
-        return tuple(self.kind.scaled(each, factor) for each in value)
+    def scaled(self, value: Sequence[Any], scale: Scale) -> tuple[Any, ...]:
+        return tuple(self.kind.scaled(each, scale) for each in value)
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "items": self.kind.schema(), "minItems": self.least, "maxItems": self.most}
@@ -81,8 +80,8 @@ class Record:
     def write(self, value: Any) -> dict[str, Any]:
         return write_fields(value)
 
-    def scaled(self, value: Any, factor: Decimal) -> Any:
-        return value._replace(**scaled_fields(value, factor))
+    def scaled(self, value: Any, scale: Scale) -> Any:
+        return value._replace(**scaled_fields(value, scale))
 
     def schema(self) -> dict[str, Any]:
         return object_schema(self.cls)
@@ -114,8 +113,8 @@ class Table:
     def write(self, value: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         return {name: self.kind.write(each) for name, each in value}
 
-    def scaled(self, value: Sequence[tuple[str, Any]], factor: Decimal) -> tuple[tuple[str, Any], ...]:
-        return tuple((name, self.kind.scaled(each, factor)) for name, each in value)
+    def scaled(self, value: Sequence[tuple[str, Any]], scale: Scale) -> tuple[tuple[str, Any], ...]:
+        return tuple((name, self.kind.scaled(each, scale)) for name, each in value)
 
     def schema(self) -> dict[str, Any]:
         values = self.kind.schema()
@@ -152,9 +151,9 @@ def write_fields(value: Any) -> dict[str, Any]:
     return {name: slot.kind.write(held) for name, slot, held in _held(value) if held != slot.default}
 
 
-def scaled_fields(value: Any, factor: Decimal) -> dict[str, Any]:
-    """Its fields when all prices are times this factor."""
-    return {name: slot.kind.scaled(held, factor) for name, slot, held in _held(value)}
+def scaled_fields(value: Any, scale: Scale) -> dict[str, Any]:
+    """Its fields when prices are times a factor."""
+    return {name: slot.kind.scaled(held, scale) for name, slot, held in _held(value)}
 
 
 def object_schema(cls: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, NamedTuple
 
-from pricing.fields import MaybeAmount, MaybePrice, MaybeSize, Price
+from pricing.fields import MaybeAmount, MaybePrice, MaybeSize, Price, Share
 from pricing.money import EXACT, ONE, ZERO, grouped, plain, shown
 from pricing.shapes import Listed, Record
 from pricing.steps import BLOCKS, ChargeError, Step, fee, given_back, percent_of, price_text
@@ -41,7 +41,7 @@ class PercentTier(NamedTuple):
     """A share of the money up to and including `up_to`, counted from the first; None: of all there is."""
 
     up_to: MaybeAmount
-    percent: Price
+    percent: Share
     flat_fee: Price = ZERO
 
     @property

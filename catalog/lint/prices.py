@@ -95,7 +95,7 @@ def factor_too_fine(candidate: Candidate) -> Found:
         if pk in sheet.offers:
             continue
         try:
-            offer.charge.scaled(sheet.base_factor)
+            offer.charge.exchanged(sheet.base_factor)
         except ChargeError as error:
             yield (
                 candidate.products[pk].name,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, Self
 
+from pricing.fields import Scale
 from pricing.measures import WHOLE, Measured, Part, Split, parts_of, together, viewed
 from pricing.shapes import scaled_fields, slots_of
 from pricing.steps import ChargeError, Step, less, netted
@@ -104,7 +105,15 @@ class Charge:
 
     def scaled(self, factor: Decimal) -> Self:
         """Every price, fee and percentage times `factor`; quantities stay. ChargeError if a number gets too long."""
-        return replace(self, **scaled_fields(self, factor))
+        return self.moved(Scale(factor))
+
+    def exchanged(self, factor: Decimal) -> Self:
+        """The same at another level of prices, or in another currency: as `scaled`, but a share of money stays what it
+        is, for the money it is a share of has moved already."""
+        return self.moved(Scale(factor, also_shares=False))
+
+    def moved(self, scale: Scale) -> Self:
+        return replace(self, **scaled_fields(self, scale))
 
     def edges(self) -> set[Decimal]:
         """Quantities, as measured, at which the price of the next unit may change."""

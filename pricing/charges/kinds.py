@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pricing.charges.base import Charge
-from pricing.fields import Maybe
+from pricing.fields import Maybe, Scale
 from pricing.shapes import Listed, read_fields, write_fields
 from pricing.steps import ChargeError
 
@@ -74,8 +73,8 @@ class Nested:
     def write(self, value: Charge) -> dict[str, Any]:
         return dump(value)
 
-    def scaled(self, value: Charge, factor: Decimal) -> Charge:
-        return value.scaled(factor) if self.is_price else value
+    def scaled(self, value: Charge, scale: Scale) -> Charge:
+        return value.moved(scale) if self.is_price else value
 
     def schema(self) -> dict[str, Any]:
         return {"$ref": "#/$defs/charge"}

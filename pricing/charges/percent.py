@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pricing.charges.base import Charge
 from pricing.charges.kinds import kind
-from pricing.fields import MaybePrice, MaybeSize, Price
+from pricing.fields import MaybePrice, MaybeSize, Price, Share
 from pricing.measures import WHOLE, Measured, Part, Split, parts_of, total
 from pricing.money import EXACT, ONE, ZERO, grouped, plain, shown
 from pricing.steps import ChargeError, Step, fee, given_back, netted, percent_of
@@ -29,7 +29,7 @@ class Percent(Charge):
     together, not for what is free. A negative transaction gives back what it cost.
     """
 
-    percent: Price
+    percent: Share
     fixed_fee: Price = ZERO
     free_transactions: MaybeSize = None
     free_amount: MaybeSize = None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pricing.charges.base import Charge
 from pricing.charges.kinds import kind
-from pricing.fields import Amount, Price, Size, Text
+from pricing.fields import Amount, Price, Share, Size, Text
 from pricing.measures import Measured, total
 from pricing.money import EXACT, ONE, ZERO, grouped, plain, shown
 from pricing.steps import Step, percent_of, price_text
@@ -76,7 +76,7 @@ class Package(Charge):
 class Dynamic(Charge):
     """Events carry their amount, in the currency; it is charged times `multiplier`."""
 
-    multiplier: Price = ONE
+    multiplier: Share = ONE
 
     def whole(self, measured: Measured) -> tuple[Step, ...]:
         carried = total(measured)
@@ -106,7 +106,7 @@ class Outcome(Charge):
 class OutcomeShare(Charge):
     """A share of the value that outcomes bring, as far as it exceeds the baseline."""
 
-    percent: Price
+    percent: Share
     baseline: Amount = ZERO
 
     def whole(self, measured: Measured) -> tuple[Step, ...]:

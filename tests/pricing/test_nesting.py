@@ -7,7 +7,7 @@ import jsonschema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.charges import KINDS, Charge, Composite, amount, dump, load
+from pricing.charges import KINDS, Adjusted, Charge, Composite, Dynamic, Percent, amount, dump, load
 from pricing.measures import beyond, together
 from pricing.money import exactly
 from pricing.schema import charge_schema
@@ -98,3 +98,10 @@ def test_the_schema_refuses_what_load_refuses():
         {"kind": "package", "unit_price": "1", "size": "1", "rounding": "sideways"},
     ]
     assert [data for data in wrong if VALID.is_valid(data)] == []
+
+
+def test_at_another_level_of_prices_money_moves_and_shares_of_money_stay() -> None:
+    support = Adjusted(Composite(Percent(D(10))), minimum=D(100))
+    assert support.exchanged(D("0.9")) == Adjusted(Composite(Percent(D(10))), minimum=D("90.0"))
+    assert support.scaled(D("0.5")) == Adjusted(Composite(Percent(D("5.0"))), minimum=D("50.0"))
+    assert Dynamic(D("1.2")).exchanged(D("0.9")) == Dynamic(D("1.2"))
