@@ -48,7 +48,7 @@ class Step(NamedTuple):
         elif self.label == PERCENT:
             words = f"{plain(self.unit_price)}% of {shown(self.quantity, currency)}"
         else:
-            units = f"{grouped(self.quantity)} {self.label}" if self.label else grouped(self.quantity)
+            units = f"{grouped(self.quantity)} {_counted(self.label, self.quantity)}".rstrip()
             words = f"{units} at {price_text(self.unit_price, self.per, currency)}"
         if self.quantity and self.flat_fee:
             words += f" plus {shown(self.flat_fee, currency)}"
@@ -58,6 +58,12 @@ class Step(NamedTuple):
         if not self.label or self.label == PERCENT or self.label.startswith(BLOCKS):
             return f"{shown(self.flat_fee, currency)} flat"
         return self.label.replace("{}", shown(self.unit_price, currency))
+
+
+def _counted(label: str, quantity: Decimal) -> str:
+    """`packages of 10` as one says it of so many: one is a package."""
+    noun, space, rest = label.partition(" ")
+    return f"{noun.removesuffix('s')}{space}{rest}" if abs(quantity) == 1 else label
 
 
 def fee(amount: Decimal, label: str = "", limit: Decimal = ZERO) -> Step:
