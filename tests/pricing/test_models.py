@@ -95,7 +95,7 @@ def test_blocks_are_started_and_priced_whole():
     assert blocks(True, 1500, 2048) == D("279.8")
     charge = Graduated((Tier(D(20), D(3), block=D(10)), Tier(None, D(2), block=D(8))))
     assert [cost(charge, each) for each in (1, 10, "10.5", 20, 21, 28, 29)] == [3, 3, 6, 6, 8, 8, 10]
-    assert workings(charge, 21) == ["2 blocks of 10 at $3.00 each", "1 blocks of 8 at $2.00 each"]
+    assert workings(charge, 21) == ["2 blocks of 10 at $3.00 each", "1 block of 8 at $2.00 each"]
     assert [cost(charge, 5), cost(charge, 4, 5), cost(charge, 4, 9)] == [D(3), D(0), D(3)]
     assert charge.sentence("USD") == "First 20 at $3.00 per block of 10, then $2.00 per block of 8"
 
