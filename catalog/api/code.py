@@ -1,14 +1,15 @@
 """Prices as code over the API: the file out, what a file would change, and the request for it."""
 
+import json
 from typing import IO, Any
 
-from django.http import HttpResponse
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -73,15 +74,25 @@ class ExportIn(AtIn):
     card = serializers.ListField(
         child=serializers.CharField(max_length=60), required=False, help_text="Keys of rate cards; all unless given."
     )
-    format = serializers.ChoiceField(["yaml", "json"], default="yaml")  # type: ignore[assignment]
+
+
+class YamlRenderer(BaseRenderer):
+    """A document as YAML; whatever else is to be said as JSON, which YAML includes."""
+
+    media_type = "application/yaml"
+    format = "yaml"
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> str:
+        return writing.as_yaml(data) if isinstance(data, document.Document) else json.dumps(data, default=str)
 
 
 class ExportView(CatalogView):
+    renderer_classes = [YamlRenderer, JSONRenderer]
+
     @extend_schema(
         operation_id="export_prices",
         parameters=[
             OpenApiParameter("card", str, many=True, description="Keys of rate cards; all unless given."),
-            OpenApiParameter("format", str, enum=["yaml", "json"]),
             *READ_AT,
         ],
         responses={
@@ -90,7 +101,7 @@ class ExportView(CatalogView):
             **REFUSED,
         },
     )
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: Request) -> Response:
         """What is in force as a file: meters, features, products, rate cards, selection rules. Apply it elsewhere.
 
         Costs come along for people who may see them, and for keys that hold catalog:write.
@@ -98,9 +109,8 @@ class ExportView(CatalogView):
         asked = question(request, ExportIn)
         with_costs = holds(request, "catalog.view_costrate")
         found = exporting.export(asked.get("card", ()), at=instant(request), with_costs=with_costs)
-        if asked["format"] == "json":
-            return Response(writing.as_data(found))
-        return HttpResponse(writing.as_yaml(found), content_type="application/yaml; charset=utf-8")
+        is_json = request.accepted_renderer.format == "json"
+        return Response(writing.as_data(found) if is_json else found)
 
 
 class FormatView(CatalogView):

@@ -54,6 +54,8 @@ def _products(document: Document, current: Document) -> Found:
         if (product.kind == Product.Kind.USAGE) != bool(product.meter):
             is_usage = product.kind == Product.Kind.USAGE
             yield f"{path}.meter", "a usage product needs one" if is_usage else "only usage products have one"
+        if product.kind == Product.Kind.USAGE and product.recognition != Product.Recognition.AS_DELIVERED:
+            yield f"{path}.recognition", "usage is earned as it is delivered"
         if product.meter and product.meter not in meters:
             yield f"{path}.meter", f"there is no meter {product.meter}"
         for feature in product.grants:

@@ -1,6 +1,5 @@
 """The catalog over HTTP: prices as of an instant, the verbs, and who is turned away."""
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,29 +14,18 @@ from catalog.models import Product, Rate, RateCard, RateCardVersion
 from governance.clock import clock_set_to
 from governance.models import Change
 from pricing.charges import KINDS, dump
-from tests import cast
+from tests.catalog.calls import CARD, WHY, key_with, send
 from tests.catalog.cards import APRIL, DEARER, MARCH, TIERED, TIERED_SENTENCE, agree, by
 from tests.catalog.conftest import Publish
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
-CARD = "/api/v1/rate-cards/standard-usd"
-WHY = {"because": "New prices"}
 
 
 @pytest.fixture(autouse=True)
 def in_march():
     with clock_set_to(MARCH):
         yield
-
-
-def key_with(*scopes: str) -> dict[str, str]:
-    return cast.system_key(*scopes)
-
-
-def send(client: Client, method: str, url: str, body: Any = WHY, **headers: str) -> tuple[int, Any]:
-    answer = client.generic(method, url, json.dumps(body), content_type="application/json", headers=headers)
-    return answer.status_code, answer.json()
 
 
 def test_products_are_listed(client: Client, tokens: Product, fee: Product) -> None:

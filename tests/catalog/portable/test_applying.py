@@ -208,7 +208,7 @@ def test_names_that_nobody_knows_are_told_with_their_lines(ann: User) -> None:
     kind: recurring
     meter: none
     grants: {none: ""}
-  c: {name: C, kind: usage}
+  c: {name: C, kind: usage, recognition: on_invoice}
 rate_cards:
   x:
     name: X
@@ -231,6 +231,7 @@ selection_rules:
         "F:6: products.b.meter: there is no meter none",
         "F:7: products.b.grants.none: there is no feature none",
         "F:8: products.c.meter: a usage product needs one",
+        "F:8: products.c.recognition: usage is earned as it is delivered",
         "F:13: rate_cards.x.base: there is no rate card none",
         "F:15: rate_cards.x.rates.d: there is no product d",
         "F:19: rate_cards.y.version.base_factor: there is no base whose prices could be multiplied",
