@@ -55,7 +55,7 @@ def prices(request: HttpRequest, key: str) -> HttpResponse:
     response = render(request, "catalog/prices.html", context, status=400 if wrong else 200)
     if is_embedded:
         response._csp_replace = FRAMED  # type: ignore[attr-defined]
-        response.xframe_options_exempt = True  # type: ignore[attr-defined]
+        response.xframe_options_exempt = True
     return _kept(response, shown_prices)
 
 

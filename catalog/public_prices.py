@@ -293,4 +293,4 @@ def _cell(by: Sequence[str], values: Sequence[str | None]) -> str:
 
 
 def _instant(at: datetime | None) -> str | None:
-    return at and at.isoformat().replace("+00:00", "Z")
+    return None if at is None else at.isoformat().replace("+00:00", "Z")

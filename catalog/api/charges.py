@@ -69,7 +69,7 @@ class PointOut(serializers.Serializer[Any]):
 
 
 class CurveOut(serializers.Serializer[Any]):
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment] # DRF's Field has one of its own
     points = PointOut(many=True)
 
 

@@ -45,7 +45,7 @@ class _FileParser(BaseParser):
 
     is_json = False
 
-    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> document.Document:
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
         body = stream.read(MAX_BYTES + 1)
         if len(body) > MAX_BYTES:
             raise BadFile([Problem(0, "", f"is larger than {MAX_BYTES:,} bytes")], 413)
@@ -133,7 +133,7 @@ class PlanView(_FileView, MoneyView):
 
         Nothing is kept. Contracts are named only to keys with contracts:read and people who see every customer.
         """
-        wanted: document.Document = request.data
+        wanted = _document(request)
         act = Act.of_system("pricing plan", "To see what a file would change")
         asked = _planned(wanted, act)
         names_them = holds(request, SEE_EVERY_CUSTOMER, "contracts:read")
@@ -156,11 +156,18 @@ class ApplyView(_FileView, CatalogView):
         while its request is in review does nothing and says so. Only a person can ask for a review: keys get 409.
         """
         given = question(request, shapes.ApplyIn)
-        wanted: document.Document = request.data
+        wanted = _document(request)
         act = act_of(request, given["because"])
         _check_rights(request, _planned(wanted, act))
         asked, versions = applying.apply(wanted, warnings_accepted=given["warnings_accepted"], act=act)
         return Response(shapes.applied_out(asked, versions))
+
+
+def _document(request: Request) -> document.Document:
+    found: Any = request.data  # as the parser made it; without a body there is none
+    if not isinstance(found, document.Document):
+        raise BadFile([Problem(0, "", "is empty")])
+    return found
 
 
 def _planned(wanted: document.Document, act: Act) -> planning.Plan:

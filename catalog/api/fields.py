@@ -1,5 +1,6 @@
 """Fields that the catalog's shapes share: charges, numbers as text."""
 
+from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -26,10 +27,11 @@ class ChargeField(serializers.Field):
         return charges.dump(value)
 
 
-class Number(serializers.CharField):
+@extend_schema_field(OpenApiTypes.STR)
+class Number(serializers.Field[Decimal, str, str, Any]):
     """A number as text, in plain digits and not negative: `"12.5"`. JSON numbers are refused: they may be rounded."""
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: Any) -> Decimal:
         try:
             number = parse(data)
         except ValueError as error:

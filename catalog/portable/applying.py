@@ -167,7 +167,7 @@ def _order_rules(document: Document, act: Act) -> None:
         operations.delete_rule(there.pop(name), act=act)
     for name, entry in wanted.items():
         conditions = {attribute: list(values) for attribute, values in entry.conditions.items()}
-        given = {"name": name, "card": cards[entry.card], "conditions": conditions}
+        given: dict[str, Any] = {"name": name, "card": cards[entry.card], "conditions": conditions}
         rule = there.get(name)
         if rule is None:
             rule = there[name] = operations.create_rule(**given, act=act)

@@ -138,4 +138,4 @@ def _when(cost: Any) -> tuple[Any, ...]:
 
 
 def _shown(value: Any) -> str:
-    return (dict(value) if isinstance(value, Mapping) else value) or "nothing"
+    return str((dict(value) if isinstance(value, Mapping) else value) or "nothing")

@@ -15,7 +15,7 @@ from typing import Any
 
 from catalog.editions import Offer
 from catalog.models import Feature, Product, RateCardVersion, SelectionRule
-from catalog.portable.nodes import Fields, Node, Unreadable, Word, find, from_json, from_yaml, plain
+from catalog.portable.nodes import Fields, Node, Problem, Unreadable, Word, find, from_json, from_yaml, plain
 from catalog.portable.shapes import (
     INVALID,
     KEY,
@@ -193,12 +193,14 @@ class CardShape(Record):
 def read(text: str, *, is_json: bool = False) -> Document:
     """The document in a text; `Unreadable` with every problem that can be told without asking the database."""
     node = from_json(text) if is_json else from_yaml(text)
+    if isinstance(node, Word) and node.value is None:
+        raise Unreadable([Problem(node.line, "", "is empty")])
     reading = Reading()
-    document = _shape().read(node, "", reading)
+    document: Document = _shape().read(node, "", reading)
     if reading.problems:
         raise Unreadable(reading.problems)
     object.__setattr__(document, "lines", reading.lines)
-    return document  # type: ignore[no-any-return]
+    return document
 
 
 def schema() -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """What is kept here, as a document: of every card what is in force at an instant, and all that its prices need."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.db.models import prefetch_related_objects
 
@@ -140,7 +141,7 @@ def rule_entry(rule: SelectionRule) -> RuleEntry:
     return RuleEntry(rule.name, rule.card.key, conditions, rule.is_active)
 
 
-def _name(card: RateCard, names: dict[object, str]) -> str:
+def _name(card: RateCard, names: Mapping[UUID, str]) -> str:
     return names[card.base_id] if card.base_id else ""
 
 

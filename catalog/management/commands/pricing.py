@@ -49,8 +49,8 @@ class Command(BaseCommand):
             raise CommandError(str(refusal)) from None
 
     def _export(self, options: dict[str, Any]) -> None:
-        at = clock.now()
-        if options["at"] and ((at := _instant(options["at"])) is None):  # type: ignore[assignment]
+        at = _instant(options["at"]) if options["at"] else clock.now()
+        if at is None:
             raise CommandError("--at: must be an instant with an offset, like 2026-03-03T10:00:00Z")
         found = exporting.export(options["cards"], at=at)
         text = json.dumps(writing.as_data(found), indent=2) + "\n" if options["json"] else writing.as_yaml(found)
