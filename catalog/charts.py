@@ -55,13 +55,11 @@ def charts(charge: Charge, currency: str, unit: str) -> Charts | None:
     drawn = [curve for curve in found if len(curve.points) > 1][:MOST_LINES]
     if not drawn:
         return None
-    axis = Axis(currency, currency, "what those lines come to")
-    if charge.basis == "quantity":
-        axis = Axis(unit, f"{unit}s", f"{unit}s used in a cycle")
-    per, of_unit = _per([each for curve in drawn for quantity, _, each in curve.points if quantity > 0], axis)
+    axis = axis_of(charge, currency, unit)
+    per, of_unit = readable_unit([each for curve in drawn for quantity, _, each in curve.points if quantity > 0], axis)
     totals, units = [], []
     for curve in drawn:
-        said = [(point, _title(curve.label, point, per, of_unit, axis, currency)) for point in curve.points]
+        said = [(point, point_title(curve.label, point, per, of_unit, axis, currency)) for point in curve.points]
         totals.append(Line(curve.label, [(point.quantity, point.total, title) for point, title in said]))
         units.append(
             Line(
@@ -103,12 +101,19 @@ def compact(number: Decimal) -> str:
     return grouped(number)
 
 
+def axis_of(charge: Charge, currency: str, unit: str) -> Axis:
+    """What this price counts: units, or the money of other lines."""
+    if charge.basis == "quantity":
+        return Axis(unit, f"{unit}s", f"{unit}s used in a cycle")
+    return Axis(currency, currency, "what those lines come to")
+
+
 def figure(number: Decimal, currency: str) -> str:
     """An amount to six digits that count; the rest is of no use to anybody."""
     return shown(Decimal(plain(Decimal(f"{number:.6g}"))) if number else ZERO, currency)
 
 
-def _per(prices: Sequence[Decimal], axis: Axis) -> tuple[Decimal, str]:
+def readable_unit(prices: Sequence[Decimal], axis: Axis) -> tuple[Decimal, str]:
     """For how many units a price is shown: so many that it is a number one can read."""
     dearest = max(prices, default=ZERO)
     for per, words in ((ONE, f"per {axis.one}"), (Decimal(1_000), f"per 1,000 {axis.many}")):
@@ -117,7 +122,7 @@ def _per(prices: Sequence[Decimal], axis: Axis) -> tuple[Decimal, str]:
     return Decimal(1_000_000), f"per million {axis.many}"
 
 
-def _title(label: str, point: Point, per: Decimal, of_unit: str, axis: Axis, currency: str) -> str:
+def point_title(label: str, point: Point, per: Decimal, of_unit: str, axis: Axis, currency: str) -> str:
     """`10,000,000 tokens: $25.00, $2.50 per million tokens`, under the name of its line."""
     words = (
         f"{grouped(point.quantity)} {axis.one if point.quantity == 1 else axis.many}: {figure(point.total, currency)}"

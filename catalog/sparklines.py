@@ -5,17 +5,19 @@ The picture shows the shape; the figures are in its title, which browsers show u
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from catalog.charts import Axis, axis_of, point_title, readable_unit
 from pricing.charges import Charge
-from pricing.curves import Curve, curves
-from pricing.money import ZERO, grouped, plain, shown
+from pricing.curves import Curve, Point, curves
+from pricing.money import ZERO
 
 WIDTH, HEIGHT, EDGE = 112, 36, 3
 MOST_CURVES = 4
-MOST_FIGURES = 7
+MOST_FIGURES = 9
 Place = tuple[Decimal, Decimal]
 
 
@@ -27,7 +29,7 @@ def sparkline(charge: Charge, currency: str, unit: str) -> SafeString:
     widest = max(point[0] for curve in drawn for point in curve.points)
     dearest = max(point[1] for curve in drawn for point in curve.points)
     highest = max((point[2] for curve in drawn for point in curve.points if point[0] > 0), default=ZERO)
-    words = title(drawn, currency, unit)
+    words = title(drawn, currency, axis_of(charge, currency, unit))
     return format_html(
         '<svg class="quoin-spark" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}</svg>',
         WIDTH, HEIGHT, words, words,
@@ -35,26 +37,25 @@ def sparkline(charge: Charge, currency: str, unit: str) -> SafeString:
     )  # fmt: skip
 
 
-def title(drawn: Sequence[Curve], currency: str, unit: str) -> str:
-    """The figures behind the picture, a line each: `10,000,000 tokens: $25.00, $0.0000025 each`."""
+def title(drawn: Sequence[Curve], currency: str, axis: Axis) -> str:
+    """The figures behind the picture, a line each: `10,000,000 tokens: $25.00, $2.50 per million tokens`."""
     lines = []
+    per, of_unit = readable_unit([point.unit for curve in drawn for point in curve.points if point.quantity > 0], axis)
     for curve in drawn:
         if curve.label:
             lines.append(f"{curve.label}:")
-        points = [point for point in curve.points if point[0] > 0]
-        for quantity, total, each in points[:: max(1, -(-len(points) // MOST_FIGURES))]:
-            units = unit if quantity == 1 else f"{unit}s"
-            lines.append(f"{grouped(quantity)} {units}: {shown(_cut(total), currency)}, {price_each(each, currency)}")
+        lines += [point_title("", point, per, of_unit, axis, currency) for point in _told(curve.points)]
     return "\n".join(lines)
 
 
-def price_each(each: Decimal, currency: str) -> str:
-    """What one unit costs on average: to six digits that count, the rest is of no use to anybody."""
-    return f"{shown(_cut(each), currency)} each"
-
-
-def _cut(number: Decimal) -> Decimal:
-    return Decimal(plain(Decimal(f"{number:.6g}"))) if number else ZERO
+def _told(points: Sequence[Point]) -> list[Point]:
+    """Of the points those worth telling: not the one right behind an edge, and no more than a few of the others."""
+    told = [
+        point
+        for before, point in pairwise(points)
+        if point.quantity > 0 and (point.quantity - before.quantity) * 1000 > point.quantity
+    ]
+    return told[:: max(1, -(-len(told) // MOST_FIGURES))]
 
 
 def _drawn(curve: Curve, widest: Decimal, dearest: Decimal, highest: Decimal) -> SafeString:
