@@ -21,7 +21,6 @@ from contracts.words import (
 )
 from metering.models import Meter
 from pricing.adjustments import WaterfallStep
-from pricing.charges import Flat
 from pricing.money import Money
 from pricing.periods import add_months
 from quoting.charts import month_chart
@@ -192,7 +191,7 @@ def _expected(priced_line: PricedLine) -> str:
         adds_up = product.meter.aggregation in (Meter.Aggregation.COUNT, Meter.Aggregation.SUM)
         every = " a month" if adds_up else ", measured monthly"
         return quantity_text(line.expected_usage or Decimal(0), product.unit) + every
-    if isinstance(priced_line.term.term.prices[0].charge, Flat):
+    if priced_line.term.term.prices[0].charge.basis != "quantity":
         return ""
     return quantity_text(Decimal(1) if line.quantity is None else line.quantity, product.unit)
 
