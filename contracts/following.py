@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Case, Q, QuerySet, When
@@ -38,7 +38,6 @@ class Follower(NamedTuple):
 class FollowerLine(NamedTuple):
     """One product agreed."""
 
-    pk: UUID
     product: UUID
     quantity: Decimal | None
     discount_percent: Decimal
@@ -69,18 +68,18 @@ def following(cards: Collection[UUID], at: datetime, start: datetime, end: datet
         "pk", "number", "customer__key", "customer__name", "rate_card_id", "currency", "time_zone", "start_at",
         "end_at", Coalesce("first_agreed_at", "signed_at"), Case(When(renews__isnull=False, then="start_at")),
     )  # fmt: skip
-    followers = [Follower(*row[:-2], Agreement(*row[-2:])) for row in rows]
+    followers = [Follower._make((*row[:-2], Agreement(*row[-2:]))) for row in rows]
     contracts = found.order_by().values("pk")
     return Following(followers, _lines(contracts, start, end), overrides_in(contracts))
 
 
-def _lines(contracts: QuerySet[Contract], start: datetime, end: datetime) -> dict[UUID, list[FollowerLine]]:
+def _lines(contracts: QuerySet[Any, Any], start: datetime, end: datetime) -> dict[UUID, list[FollowerLine]]:
     running = Q(contract__in=contracts, start_at__lt=end, end_at__gt=start)
     rows = ContractLine.objects.filter(running).order_by("contract_id", "position", "start_at", "pk").values_list(
-        "contract_id", "pk", "product_id", "quantity", "discount_percent", "discount_amount", "minimum", "start_at",
+        "contract_id", "product_id", "quantity", "discount_percent", "discount_amount", "minimum", "start_at",
         "end_at",
     )  # fmt: skip
     result = defaultdict(list)
     for contract, *row in rows:
-        result[contract].append(FollowerLine(*row))
+        result[contract].append(FollowerLine._make(row))
     return result

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
 
 from catalog.candidates import Candidate
 from catalog.impact import NotReached, Rerated, register_contracts
@@ -17,11 +16,11 @@ from catalog.margins import Costs, costs_at
 from catalog.models import Product, RateCardVersion
 from contracts.costing import Costing, Slot
 from contracts.following import Follower, Following, following
-from contracts.repricing import Repricing, View
+from contracts.repricing import Repricing
 from governance.acts import Refused
 from metering.queries import usage
 from pricing.measures import Measured, Split
-from pricing.money import EXACT, ZERO, Money
+from pricing.money import ZERO, Money
 from pricing.periods import Period, midnight, zone_named
 from pricing.rating import RatedLine, Term, rate, slots
 
@@ -44,19 +43,79 @@ def register() -> None:
 def rerated(candidate: Candidate) -> tuple[list[Rerated], list[NotReached]]:
     """Every contract that follows the candidate's card, or a card based on it; those it does not reach with the reason.
 
-    Ten queries, and one for each way usage is measured, however many contracts.
+    Seven queries, and one for each way usage is measured, however many contracts.
     """
+    months, spared = months_of(candidate)
+    measured = measured_in(months)
+    return [month.rated(measured) for month in months], spared
+
+
+def months_of(candidate: Candidate) -> tuple[list["Month"], list[NotReached]]:
+    """The months to rate, one for each contract that the candidate reaches, and the contracts that it does not."""
     found = following(candidate.cards, candidate.at, *_around(candidate.at))
     gathered = _Gathered(candidate, found)
-    months: list[_Month] = []
+    months: list[Month] = []
     spared: list[NotReached] = []
     for follower in found.followers:
         try:
             months.append(gathered.month(follower))
         except Refused as reason:
             spared.append(NotReached(follower.pk, follower.number, follower.customer, str(reason)))
-    measured = usage({(month.follower.customer_key, *slot) for month in months for slot in month.slots()})
-    return [month.rated(measured) for month in months], spared
+    return months, spared
+
+
+def measured_in(months: Iterable["Month"]) -> Usage:
+    """What was used in these months, told apart as their prices and costs need it."""
+    return usage({(month.follower.customer_key, *slot) for month in months for slot in month.slots()})
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One contract's month: terms that stay the same, those that change as they are now, and as they would be."""
+
+    follower: Follower
+    month: Period
+    same: list[Term]
+    was: list[Term]
+    becomes: list[Term]
+    costing: Costing
+
+    def slots(self) -> set[Slot]:
+        """What must be measured to rate it and to know its cost."""
+        found = slots([*self.same, *self.was, *self.becomes], self.month.end)
+        found.update(self.costing.slots(self.same))
+        found.update(self.costing.slots(self.was))
+        return found
+
+    def rated(self, measured: Usage) -> Rerated:
+        """What it comes to without and with the candidate."""
+        customer = self.follower.customer_key
+
+        def usage_of(meter: str, period: Period, split: Split) -> Measured:
+            return measured[customer, meter, period, split]
+
+        before, after = self.lines(usage_of)
+        return Rerated(
+            contract=self.follower.pk,
+            number=self.follower.number,
+            customer=self.follower.customer,
+            before=Money(_sum(before), self.follower.currency),
+            after=Money(_sum(after), self.follower.currency),
+            cost=self.costing.cost([*self.same, *self.was], usage_of),
+            uncosted_before=_sum(line for line in before if line.product not in self.costing.costs),
+            uncosted_after=_sum(line for line in after if line.product not in self.costing.costs),
+        )
+
+    def lines(self, usage_of: Callable[[str, Period, Split], Measured]) -> tuple[list[RatedLine], list[RatedLine]]:
+        """The rated lines without and with the candidate. What stays the same is rated once."""
+        end = self.month.end
+        try:
+            if any(term.is_share for term in (*self.same, *self.was, *self.becomes)):
+                return rate([*self.same, *self.was], usage_of, end), rate([*self.same, *self.becomes], usage_of, end)
+            same = rate(self.same, usage_of, end)
+            return same + rate(self.was, usage_of, end), same + rate(self.becomes, usage_of, end)
+        except ValueError as error:
+            raise Refused(f"Contract {self.follower.number} cannot be rated: {error}") from error
 
 
 class _Gathered:
@@ -67,13 +126,13 @@ class _Gathered:
         sold = {line.product for lines in found.lines.values() for line in lines}
         others = Product.objects.filter(pk__in=sold - candidate.products.keys()).select_related("meter")
         self.products = {**candidate.products, **{product.pk: product for product in others}}
-        self.repricing = Repricing(candidate)
+        self.repricing = Repricing(candidate, self.products, found.overrides)
         self.costs: Costs = costs_at(sold, candidate.sheet.effective_from)
         self._months: dict[str, Period] = {}
         self._costings: dict[str, Costing] = {}
 
-    def month(self, follower: Follower) -> "_Month":
-        """The contract's last full month, ready to be rated; Refused, with the reason, if the candidate spares it."""
+    def month(self, follower: Follower) -> Month:
+        """The contract's last full month, ready to be rated; `Refused`, saying why, if the candidate spares it."""
         view = self.repricing.view(follower)
         month = self._month_in(follower.zone)
         if view.since is None:
@@ -82,89 +141,26 @@ class _Gathered:
             raise Refused(ENDS_BEFORE)
         if follower.start >= month.end:
             raise Refused(NO_MONTH)
-        return self._priced(follower, view, month)
-
-    def _priced(self, follower: Follower, view: View, month: Period) -> "_Month":
-        lines = self.found.lines.get(follower.pk, [])
-        before, after = self.repricing.terms(follower, view, lines, self.products, self.found.overrides, month)
-        return _Month(
-            follower, month, before, after, {str(line.pk): line.product for line in lines}, self._costing(follower)
+        priced = self.repricing.terms(follower, view, self.found.lines.get(follower.pk, ()), month)
+        changed = [each for each in priced if each.before is not each.after]
+        return Month(
+            follower,
+            month,
+            same=[each.before for each in priced if each.before is each.after and each.before is not None],
+            was=[each.before for each in changed if each.before is not None],
+            becomes=[each.after for each in changed if each.after is not None],
+            costing=self._costing(follower.currency),
         )
 
-    def _costing(self, follower: Follower) -> Costing:
-        if follower.currency not in self._costings:
-            self._costings[follower.currency] = Costing.of(self.costs, follower.currency)
-        return self._costings[follower.currency]
+    def _costing(self, currency: str) -> Costing:
+        if currency not in self._costings:
+            self._costings[currency] = Costing.of(self.costs, self.products, currency)
+        return self._costings[currency]
 
     def _month_in(self, zone: str) -> Period:
         if zone not in self._months:
             self._months[zone] = last_full_month(self.candidate.at, zone)
         return self._months[zone]
-
-
-@dataclass(frozen=True, slots=True)
-class _Month:
-    """One contract's month: the terms without and with the candidate; those that are the same are the same object."""
-
-    follower: Follower
-    month: Period
-    before: list[Term]
-    after: list[Term]
-    products: dict[str, UUID]
-    costing: Costing
-
-    def slots(self) -> set[Slot]:
-        found = slots(self.before, self.month.end)
-        if changed := self._changed:
-            found |= slots(changed, self.month.end)
-        for term in self.before:
-            found.update(self.costing.slots(self.products[term.key], term))
-        return found
-
-    def rated(self, measured: Usage) -> Rerated:
-        customer = self.follower.customer_key
-
-        def usage_of(meter: str, period: Period, split: Split) -> Measured:
-            return measured[customer, meter, period, split]
-
-        before = rate(self.before, usage_of, self.month.end)
-        after = self._rated_after(before, usage_of)
-        cost = ZERO
-        for term in self.before:
-            cost = EXACT.add(cost, self.costing.cost(self.products[term.key], term, usage_of))
-        return Rerated(
-            contract=self.follower.pk,
-            number=self.follower.number,
-            customer=self.follower.customer,
-            before=self._money(_sum(before)),
-            after=self._money(_sum(after)),
-            cost=cost,
-            uncosted_before=_sum(self._uncosted(before)),
-            uncosted_after=_sum(self._uncosted(after)),
-        )
-
-    @property
-    def _changed(self) -> list[Term]:
-        same = {id(term) for term in self.before}
-        return [term for term in self.after if id(term) not in same]
-
-    def _rated_after(
-        self, before: list[RatedLine], usage_of: Callable[[str, Period, Split], Measured]
-    ) -> list[RatedLine]:
-        """What changed is rated anew; a share of other lines changes with these."""
-        changed = self._changed
-        if not changed and len(self.before) == len(self.after):
-            return before
-        if any(term.is_share for term in (*self.before, *self.after)):
-            return rate(self.after, usage_of, self.month.end)
-        kept = {term.key for term in self.after} - {term.key for term in changed}
-        return [line for line in before if line.key in kept] + rate(changed, usage_of, self.month.end)
-
-    def _uncosted(self, lines: Iterable[RatedLine]) -> list[RatedLine]:
-        return [line for line in lines if not self.costing.knows(self.products[line.key])]
-
-    def _money(self, amount: Decimal) -> Money:
-        return Money(amount, self.follower.currency)
 
 
 def last_full_month(at: datetime, zone: str) -> Period:

@@ -88,7 +88,7 @@ def renewed_by_nobody(candidate: Candidate) -> Found:
         yield "reach", "They reach contracts when these are renewed, but no contract follows the card."
 
 
-def _followers(candidate: Candidate) -> QuerySet[Any, dict[str, Any]]:
+def _followers(candidate: Candidate) -> QuerySet[Any, Any]:
     return followers_of(candidate.cards, candidate.at).order_by().values("pk")
 
 

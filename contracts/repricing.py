@@ -1,8 +1,13 @@
-"""A contract's month under the prices without and with a candidate, as terms to rate."""
+"""A contract's month under the prices without and with a candidate, as terms to rate.
+
+What contracts have in common is worked out once: many agreed on the same product in the same way, and see the same
+prices. So a term here belongs to no contract, and is not explained to anybody.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from catalog.candidates import Candidate
@@ -17,6 +22,13 @@ from pricing.rating import Term
 Overrides = Mapping[tuple[UUID, UUID], Sequence[AgreedOverride]]
 
 
+class Both(NamedTuple):
+    """A line without and with the candidate: the same object where nothing differs, None where it has no price."""
+
+    before: Term | None
+    after: Term | None
+
+
 @dataclass(slots=True)
 class View:
     """What all contracts for which the same sheets hold from the same instants see, and since when the candidate's.
@@ -27,6 +39,7 @@ class View:
     card: UUID
     agreement: Agreement
     since: datetime | None
+    priced: dict[tuple[object, ...], Both] = field(default_factory=dict)
     _known: dict[UUID, tuple[list[Edition], list[Edition]]] = field(default_factory=dict)
 
     def editions(self, product: UUID, books: tuple[PriceBook, PriceBook]) -> tuple[list[Edition], list[Edition]]:
@@ -38,11 +51,13 @@ class View:
 
 
 class Repricing:
-    """Prices of followers without and with a candidate. What contracts have in common is worked out once."""
+    """Prices of followers without and with a candidate."""
 
-    def __init__(self, candidate: Candidate) -> None:
+    def __init__(self, candidate: Candidate, products: Mapping[UUID, Product], overrides: Overrides) -> None:
         self._sheet = candidate.sheet
         self._books = candidate.book, candidate.book_with_it
+        self._products, self._overrides = products, overrides
+        self._with_overrides = {contract for contract, _ in overrides}
         self._views: dict[object, View] = {}
 
     def view(self, follower: Follower) -> View:
@@ -55,49 +70,37 @@ class Repricing:
             self._views[key] = View(card, agreement, self._reached(shown))
         return self._views[key]
 
-    def terms(
-        self,
-        follower: Follower,
-        view: View,
-        lines: Iterable[FollowerLine],
-        products: Mapping[UUID, Product],
-        overrides: Overrides,
-        month: Period,
-    ) -> tuple[list[Term], list[Term]]:
-        """The month's terms without and with the candidate; where nothing differs they are the same object.
-
-        `Refused` if one cannot be priced.
-        """
-        assert view.since is not None
-        before: list[DealLine] = []
-        changed: dict[str, DealLine | None] = {}
+    def terms(self, follower: Follower, view: View, lines: Iterable[FollowerLine], month: Period) -> list[Both]:
+        """The month's terms of the lines that run in it. `Refused` if one cannot be priced."""
+        found: list[Both] = []
+        has_overrides = follower.pk in self._with_overrides
         for line in lines:
-            was, becomes = self._both(view, line, products[line.product], month)
-            of_line = overrides.get((follower.pk, line.product), ())
-            if was is not None:
-                before.append(_deal_line(line, products, was, of_line, month))
-            if not _same(was, becomes):
-                key = str(line.pk)
-                changed[key] = None if becomes is None else _deal_line(line, products, becomes, of_line, month)
-        unchanged = _terms(follower, before)
-        if not changed:
-            return unchanged, unchanged
-        anew = _terms(follower, [line for line in changed.values() if line is not None])
-        return unchanged, [*(term for term in unchanged if term.key not in changed), *anew]
+            start, end = max(line.start, month.start), min(line.end, month.end)
+            if not start < end:
+                continue
+            if has_overrides and (overrides := self._overrides.get((follower.pk, line.product))):
+                found.append(self._both(follower, view, line, Period(start, end), overrides))
+                continue
+            agreed = line.product, line.quantity, line.discount_percent, line.discount_amount, line.minimum
+            key = (*agreed, line.start if line.start >= month.start else None, start, end, follower.zone)
+            if key not in view.priced:
+                view.priced[key] = self._both(follower, view, line, Period(start, end), ())
+            found.append(view.priced[key])
+        return found
 
     def _both(
-        self, view: View, line: FollowerLine, product: Product, month: Period
-    ) -> tuple[Edition | None, Edition | None]:
+        self, follower: Follower, view: View, line: FollowerLine, runs: Period, overrides: Sequence[AgreedOverride]
+    ) -> Both:
+        agreed = AgreedLine(
+            self._products[line.product], line.quantity, line.discount_percent, line.discount_amount, line.minimum
+        )
         assert view.since is not None
-        if not max(line.start, month.start) < min(line.end, month.end):
-            return None, None
-        agreed = AgreedLine(product, line.quantity)
         without, with_it = view.editions(line.product, self._books)
         was, becomes = (_edition(editions, agreed, line.start, view.since) for editions in (without, with_it))
-        # What is charged once was charged in another month.
-        if line.start < month.start:
-            was, becomes = (None if each and each.cycle_months == 0 else each for each in (was, becomes))
-        return was, becomes
+        if line.start < runs.start:
+            was, becomes = _recurring(was), _recurring(becomes)
+        before = _term(follower, agreed, was, runs, overrides)
+        return Both(before, before if _same(was, becomes) else _term(follower, agreed, becomes, runs, overrides))
 
     def _reached(self, shown: Iterable[list[Shown]]) -> datetime | None:
         return next((each.since for some in shown for each in some if each.sheet.pk == self._sheet.pk), None)
@@ -115,6 +118,11 @@ def _edition(editions: Sequence[Edition], agreed: AgreedLine, start: datetime, a
     return replace(found, cycle_months=begun.cycle_months, in_advance=begun.in_advance)
 
 
+def _recurring(edition: Edition | None) -> Edition | None:
+    """What is charged once was charged in the month it began."""
+    return edition if edition is not None and edition.cycle_months else None
+
+
 def _same(was: Edition | None, becomes: Edition | None) -> bool:
     if was is None or becomes is None:
         return was is becomes
@@ -122,21 +130,12 @@ def _same(was: Edition | None, becomes: Edition | None) -> bool:
     return len(rhythms) == 1 and (was.charge is becomes.charge or was.charge == becomes.charge)
 
 
-def _deal_line(
-    line: FollowerLine,
-    products: Mapping[UUID, Product],
-    edition: Edition,
-    overrides: Sequence[AgreedOverride],
-    month: Period,
-) -> DealLine:
-    """The line as if it held for this month alone."""
-    agreed = AgreedLine(
-        products[line.product], line.quantity, line.discount_percent, line.discount_amount, line.minimum
-    )
-    start, end = max(line.start, month.start), min(line.end, month.end)
-    return DealLine(str(line.pk), agreed, start, end, [edition], overrides)
-
-
-def _terms(follower: Follower, lines: Sequence[DealLine]) -> list[Term]:
-    deal = Deal(f"Contract {follower.number}", follower.currency, follower.zone, lines)
-    return [each.term for each in agreed_terms(deal)]
+def _term(
+    follower: Follower, agreed: AgreedLine, edition: Edition | None, runs: Period, overrides: Sequence[AgreedOverride]
+) -> Term | None:
+    """The line as if it held for this time alone."""
+    if edition is None:
+        return None
+    line = DealLine(agreed.product.key, agreed, runs.start, runs.end, [edition], overrides)
+    (priced,) = agreed_terms(Deal("As agreed", follower.currency, follower.zone, [line]))
+    return priced.term

@@ -6,6 +6,7 @@ from datetime import timedelta
 from catalog.candidates import Candidate
 from catalog.lint.registry import Severity, rule
 from catalog.models import Product
+from metering.models import Meter
 from metering.queries import meters_in_use
 from pricing.measures import WHOLE
 from pricing.periods import Period
@@ -34,32 +35,33 @@ def no_meter(candidate: Candidate) -> Found:
 
 @rule("silent_meter", Severity.WARNING, f"products on sale whose meter counted nothing in {SILENT_DAYS} days")
 def silent_meter(candidate: Candidate) -> Found:
-    for product in _silent(candidate):
+    for product, meter in _silent(candidate):
         if product.pk in candidate.before:
             yield (
                 product.name,
                 (
-                    f"Its meter {product.meter} counted nothing in the last {SILENT_DAYS} days. Check that events of "
-                    f"type {product.meter.event_type} still arrive, or nothing is billed."
-                ),  # type: ignore[union-attr]
+                    f"Its meter {meter} counted nothing in the last {SILENT_DAYS} days. Check that events of type "
+                    f"{meter.event_type} still arrive, or nothing is billed."
+                ),
             )
 
 
 @rule("untried_meter", Severity.NOTE, f"new products whose meter counted nothing in {SILENT_DAYS} days")
 def untried_meter(candidate: Candidate) -> Found:
-    for product in _silent(candidate):
+    for product, meter in _silent(candidate):
         if product.pk not in candidate.before:
             yield (
                 product.name,
                 (
-                    f"It is new, and its meter {product.meter} has not counted an event in the last {SILENT_DAYS} "
-                    "days. Send one to try it."
+                    f"It is new, and its meter {meter} has not counted an event in the last {SILENT_DAYS} days. Send "
+                    "one to try it."
                 ),
             )
 
 
-def _silent(candidate: Candidate) -> list[Product]:
-    metered = [product for pk in candidate.after if (product := candidate.products[pk]).meter is not None]
+def _silent(candidate: Candidate) -> list[tuple[Product, Meter]]:
+    products = [candidate.products[pk] for pk in candidate.after]
+    metered = [(product, product.meter) for product in products if product.meter is not None]
     last_days = Period(candidate.at - timedelta(days=SILENT_DAYS), candidate.at)
-    counting = meters_in_use({product.meter for product in metered if product.meter}, last_days)
-    return [product for product in metered if product.meter and product.meter.key not in counting]
+    counting = meters_in_use({meter for _, meter in metered}, last_days)
+    return [(product, meter) for product, meter in metered if meter.key not in counting]

@@ -83,7 +83,7 @@ def stage() -> Iterator[Stage]:
     with ExitStack() as stack:
         files = Path(tempfile.mkdtemp(prefix="quoin-journey-"))
         stack.callback(shutil.rmtree, files, ignore_errors=True)
-        stack.enter_context(_database())
+        stack.enter_context(database())
         url = stack.enter_context(_serving())
         stripe = FakeStripe(
             STRIPE_KEY,
@@ -119,7 +119,7 @@ def stage() -> Iterator[Stage]:
 
 
 @contextmanager
-def _database() -> Iterator[None]:
+def database() -> Iterator[None]:
     """A new database beside the user's, migrated, and dropped at the end."""
     usual = settings.DATABASES["default"]["NAME"]
     connection.settings_dict["TEST"]["NAME"] = f"{usual}_journey"
