@@ -17,9 +17,9 @@ from catalog.admin_rates import EDIT, RatePages
 from catalog.dialogs import PlanForm, PublishForm, ScheduledStays, SubmitForm
 from catalog.impact import impact_of
 from catalog.impact_page import shown_impact
-from catalog.lint import Severity, findings
+from catalog.lint import findings
 from catalog.models import RateCardVersion
-from catalog.presentation import chapters, reach_words, shown_prices, starts_at
+from catalog.presentation import by_rule, chapters, reach_words, shown_prices, starts_at
 from governance import approvals, clock
 from governance.acts import Act, Refused
 from governance.admin_base import operation
@@ -152,7 +152,6 @@ class RateCardVersionAdmin(RatePages):
         rows = prices.price_list(version, at=starts)
         before = chapter.before
         groups = audience.of(audience.Question(version.card, version, now, request.user))
-        found = findings(version, at=now) if is_live else []
         extra = {
             "version": version,
             "card": version.card,
@@ -165,8 +164,7 @@ class RateCardVersionAdmin(RatePages):
             "before": before,
             "fields": prices.field_differences(before, version) if before else [],
             "difference": compared(before, version, starts),
-            "findings": [(severity, [each for each in found if each.severity == severity]) for severity in Severity],
-            "has_findings": bool(found),
+            "findings": by_rule(findings(version, at=now)) if is_live else [],
             "needs": approvals.needs(version, prices.publication_facts(version, at=now)) if is_live else [],
             "audience": groups,
             "has_audience": any(group.count for group in groups),

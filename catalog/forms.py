@@ -70,7 +70,16 @@ class RateCardForm(forms.ModelForm):
             "name", "key", "currency", "base", "region", "segment", "channel", "customer_type", "notice_days",
             "is_public",
         ]  # fmt: skip
-        help_texts = {"base": "It holds only what differs; every other price is the base's."}
+        help_texts = {
+            "name": "As people call it.",
+            "key": "As files and the API call it; it never changes.",
+            "currency": "Three letters, as in USD; it never changes.",
+            "base": "The card then holds only what differs.",
+            "region": "The market it is made for, in words: EU.",
+            "segment": "As in enterprise or startup.",
+            "channel": "As in direct or reseller.",
+            "customer_type": "As in business or public sector.",
+        }
 
     def clean_currency(self) -> str:
         currency = str(self.cleaned_data["currency"]).upper()

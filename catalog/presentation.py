@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from catalog import prices, queries
 from catalog.comparison import ShownDifference, shown_differences
+from catalog.lint import Finding, Severity
 from catalog.margins import Margin, costs_at, margin_of
 from catalog.models import Rate, RateCard, RateCardVersion
 from catalog.prices import PriceRow
@@ -175,6 +176,28 @@ def coming(editions: Sequence[queries.Edition], at: datetime) -> list[Coming]:
 def starts_at(version: RateCardVersion, at: datetime) -> datetime:
     """When a version takes effect, or would by its plan; one in force or past: the instant it is looked at."""
     return max(version.effective_from or version.planned_from or at, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one rule of lint found: the first two findings in full, of the rest at first only where they are."""
+
+    severity: Severity
+    rule: str
+    first: list[Finding]
+    rest: list[Finding]
+
+
+def by_rule(findings: Iterable[Finding]) -> list[Found]:
+    """Errors first, then warnings, then notes, rule by rule."""
+    grouped: dict[tuple[Severity, str], list[Finding]] = {}
+    for finding in findings:
+        grouped.setdefault((finding.severity, finding.rule), []).append(finding)
+    weight = list(Severity)
+    return [
+        Found(severity, rule, found[:2], found[2:])
+        for (severity, rule), found in sorted(grouped.items(), key=lambda item: (weight.index(item[0][0]), item[0][1]))
+    ]
 
 
 # ---------------------------------------------------------------- how it came about

@@ -33,7 +33,9 @@ def sparkline(charge: Charge, currency: str, unit: str) -> SafeString:
     return format_html(
         '<svg class="quoin-spark" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}</svg>',
         WIDTH, HEIGHT, words, words,
-        format_html_join("", "{}", ((_drawn(curve, widest, dearest, highest),) for curve in drawn)),
+        format_html_join(
+            "", "{}", ((_drawn(curve, widest, dearest, highest, fills=len(drawn) == 1),) for curve in drawn)
+        ),
     )  # fmt: skip
 
 
@@ -58,15 +60,17 @@ def _told(points: Sequence[Point]) -> list[Point]:
     return told[:: max(1, -(-len(told) // MOST_FIGURES))]
 
 
-def _drawn(curve: Curve, widest: Decimal, dearest: Decimal, highest: Decimal) -> SafeString:
+def _drawn(curve: Curve, widest: Decimal, dearest: Decimal, highest: Decimal, *, fills: bool) -> SafeString:
     totals = [_place(quantity, total, widest, dearest) for quantity, total, _ in curve.points]
     each = [_place(quantity, unit, widest, highest) for quantity, _, unit in curve.points if quantity > 0]
     ground = Decimal(HEIGHT - EDGE)
-    area = [(totals[0][0], ground), *totals, (totals[-1][0], ground)]
+    area = [(totals[0][0], ground), *totals, (totals[-1][0], ground)] if fills else []
     return format_html(
         '<polygon class="area" points="{}"/><polyline class="total" points="{}"/><polyline class="each" points="{}"/>',
-        _points(area), _points(totals), _points(each),
-    )  # fmt: skip
+        _points(area),
+        _points(totals),
+        _points(each),
+    )
 
 
 def _place(x: Decimal, y: Decimal, widest: Decimal, highest: Decimal) -> Place:

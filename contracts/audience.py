@@ -156,7 +156,7 @@ def _alive(at: datetime) -> QuerySet[Contract]:
 def _follower(seen: Seen) -> Party:
     contract, shown = seen
     if agreement_of(contract).first_agreed_at >= shown.sheet.effective_from:
-        how = "signed on them"
+        how = "signed at these prices"
     else:
         how = HOW.get(Reach(shown.sheet.reach), "its first prices")
     return _party(contract, max(shown.since, contract.start_at), how)
