@@ -155,8 +155,8 @@ class ApplyView(_FileView, CatalogView):
         Meters, features, products and cards that are missing are made first. Everything or nothing; the same file again
         while its request is in review does nothing and says so. Only a person can ask for a review: keys get 409.
         """
-        given = question(request, shapes.ApplyIn)
         wanted = _document(request)
+        given = question(request, shapes.ApplyIn)
         act = act_of(request, given["because"])
         _check_rights(request, _planned(wanted, act))
         asked, versions = applying.apply(wanted, warnings_accepted=given["warnings_accepted"], act=act)
