@@ -169,12 +169,13 @@ def difference(before: RateCardVersion | None, after: RateCardVersion, *, at: da
     """
     old = {row.product.pk: row for row in price_list(before, at=at)} if before else {}
     new = {row.product.pk: row for row in price_list(after, at=at)}
-    pairs = [(old.get(key), new.get(key)) for key in old.keys() | new.keys()]
-    differing = [
-        RateDifference((b or a).product, a and a.offer, b and b.offer, _text(a), _text(b))  # type: ignore[union-attr]
-        for a, b in pairs
-        if a is None or b is None or a.offer != b.offer
-    ]
+    differing = []
+    for key in old.keys() | new.keys():
+        a, b = old.get(key), new.get(key)
+        was, becomes = a.offer if a else None, b.offer if b else None
+        product = (b or a).product  # type: ignore[union-attr]
+        if was != becomes:
+            differing.append(RateDifference(product, was, becomes, _text(a), _text(b)))
     return sorted(differing, key=lambda row: (row.product.name, row.product.key))
 
 
