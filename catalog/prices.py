@@ -111,7 +111,7 @@ def rate_at(card: RateCard, product: Product, at: datetime) -> RateAt | None:
     if version is None:
         return None
     row = next((row for row in price_list(version, at=at) if row.product == product), None)
-    return row and RateAt(row, version, publication_of(row.source))
+    return RateAt(row, version, publication_of(row.source)) if row is not None else None
 
 
 def publication_of(version: RateCardVersion) -> Change | None:
