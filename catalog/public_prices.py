@@ -5,8 +5,7 @@ Nothing of drafts, costs, notes or people. It is a question asked anew each time
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import pairwise
+from datetime import datetime
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -15,24 +14,15 @@ from catalog.comparison import PartChange, part_changes
 from catalog.estimates import can_be_estimated, takes_quantity
 from catalog.models import FeatureGrant, Product, RateCard, RateCardVersion
 from catalog.price_pictures import picture
+from catalog.price_words import Tier, day_words, headline, plural, tiers, tiers_title
 from catalog.prices import PriceRow, price_rows
 from catalog.queries import version_at
-from pricing.charges import Charge, Flat, Graduated, GraduatedPercent, Matrix, PerUnit, Volume, dump
-from pricing.money import ONE, grouped
+from pricing.charges import dump
 
 Status = RateCardVersion.Status
 Kind = Product.Kind
 TITLES = {Kind.RECURRING: "Plans and seats", Kind.USAGE: "Usage", Kind.ONE_TIME: "One-time"}
-RHYTHMS = {0: "once", 1: "a month", 3: "a quarter", 6: "every six months", 12: "a year"}
 MOST_ANNOUNCED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Tier:
-    """One row of a price in parts: what it is for, and what that costs."""
-
-    what: str
-    price: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +45,7 @@ class PublicPrice:
 
     @property
     def tiers_title(self) -> str:
-        """What the tiers are about: all units together, or each for itself."""
-        charge, unit = self.row.offer.charge, self.row.product.unit
-        if isinstance(charge, Matrix):
-            return f"By {', '.join(charge.by)}"
-        if isinstance(charge, Volume):
-            return f"All {plural(unit)} at the price of"
-        return f"Each {unit} at the price of its tier"
+        return tiers_title(self.row)
 
     @property
     def asked_unit(self) -> str:
@@ -215,17 +199,6 @@ def _words(row: PriceRow | None) -> str:
     return f"{row.sentence}, {row.billed}" if row else ""
 
 
-def headline(row: PriceRow) -> str:
-    """The price in words as short as they get: `$20.00 a month`, `$30.00 per seat a month`, else its sentence."""
-    charge, rhythm = row.offer.charge, RHYTHMS.get(row.offer.cycle_months, f"every {row.offer.cycle_months} months")
-    if isinstance(charge, Flat):
-        return f"{row.sentence.removesuffix(' flat')} {rhythm}"
-    if isinstance(charge, PerUnit) and charge.per == ONE:
-        price = f"{row.sentence.removesuffix(' each')} per {row.product.unit}"
-        return price if row.product.kind == Kind.USAGE else f"{price} {rhythm}"
-    return row.sentence
-
-
 def _groups(rows: Sequence[PriceRow], currency: str) -> tuple[Group, ...]:
     includes: dict[object, list[str]] = {}
     grants = FeatureGrant.objects.filter(product__in=[row.product.pk for row in rows]).select_related("feature")
@@ -236,7 +209,7 @@ def _groups(rows: Sequence[PriceRow], currency: str) -> tuple[Group, ...]:
         prices = tuple(
             PublicPrice(
                 row,
-                _tiers(row.offer.charge, currency),
+                tiers(row.offer.charge, currency),
                 picture(row.offer.charge, currency, plural(row.product.unit)),
                 tuple(includes.get(row.product.pk, ())),
                 _asks(row),
@@ -257,39 +230,6 @@ def _asks(row: PriceRow) -> str:
 
 def _grant(grant: FeatureGrant) -> str:
     return f"{grant.feature.name}: {grant.value}" if grant.value else grant.feature.name
-
-
-def _tiers(charge: Charge, currency: str) -> tuple[Tier, ...]:
-    """A price in parts, tier by tier or cell by cell; nothing where the sentence says it all."""
-    if isinstance(charge, Matrix):
-        cells = [(_cell(charge.by, cell.values), cell.charge) for cell in charge.cells]
-        cells += [("All others", charge.default)] if charge.default else []
-        return tuple(Tier(label, each.sentence(currency)) for label, each in cells)
-    if not isinstance(charge, (Graduated, Volume, GraduatedPercent)) or len(charge.tiers) == 1:
-        return ()
-    per = ONE if isinstance(charge, GraduatedPercent) else charge.per
-    prices = [tier.sentence(per, currency) for tier in charge.tiers]
-    edges = [grouped(tier.up_to) for tier in charge.tiers if tier.up_to is not None]
-    spans = [f"{low} to {high}" for low, high in pairwise(edges)]
-    names = [f"First {edges[0]}", *spans, f"Above {edges[-1]}"]
-    if isinstance(charge, Volume):
-        names = [f"Up to {edges[0]}", *spans, f"Above {edges[-1]}"]
-    return tuple(Tier(name, price) for name, price in zip(names, prices, strict=True))
-
-
-def plural(unit: str) -> str:
-    """tokens, GB, credits."""
-    return unit if unit.endswith("s") or unit.isupper() else f"{unit}s"
-
-
-def day_words(at: datetime) -> str:
-    """1 April 2026; with the hour where it is not the first of the day in UTC."""
-    utc = at.astimezone(UTC)
-    return f"{utc:%-d %B %Y}" + (f", {utc:%H:%M} UTC" if (utc.hour, utc.minute) != (0, 0) else "")
-
-
-def _cell(by: Sequence[str], values: Sequence[str | None]) -> str:
-    return ", ".join(value or f"any {name}" for name, value in zip(by, values, strict=True))
 
 
 def _instant(at: datetime | None) -> str | None:
