@@ -78,9 +78,12 @@ def charts(charge: Charge, currency: str, unit: str) -> Charts | None:
 
 
 def curves_of(charge: Charge, currency: str) -> list[Curve]:
-    """The curves of a charge; of a share of other lines by amounts that those may come to."""
+    """The curves of a charge, all by the same quantities; of a share of other lines by what those may come to."""
     is_plain_share = charge.basis == "lines" and not charge.edges() - {ZERO}
-    return curves(charge, currency, AMOUNTS if is_plain_share else None)
+    found = curves(charge, currency, AMOUNTS if is_plain_share else None)
+    if len(found) < 2:
+        return found
+    return curves(charge, currency, sorted({point.quantity for curve in found for point in curve.points}))
 
 
 def scale(highest: Decimal) -> tuple[Decimal, Decimal]:

@@ -18,7 +18,7 @@ from catalog.models import Product, RateCardVersion
 from catalog.operations.rates import check_offer
 from catalog.queries import version_at
 from governance.acts import Refused
-from pricing.charges import Charge, ChargeError, Matrix, load
+from pricing.charges import Capacity, Charge, ChargeError, Matrix, load
 from pricing.curves import cliffs
 from pricing.measures import WHOLE, Measured
 from pricing.money import EXACT, ONE, grouped, shown
@@ -26,6 +26,7 @@ from pricing.rating import RatedLine
 
 _NAMED = re.compile(r"(?P<where>[A-Za-z_][\w.\[\]-]*): (?P<what>.+)", re.DOTALL)
 LONGEST = 200_000
+MOST_EXAMPLES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,12 @@ class Preview:
 
     @property
     def examples(self) -> list[dict[str, Any]]:
-        """Usage to begin with, for a price that tells it apart by property: one row for each cell."""
-        if not isinstance(self.charge, Matrix):
+        """Usage to begin with, for a price that tells it apart by property: a row for each cell or unit."""
+        if self.charge is None or not self.charge.split.by:
             return []
-        return [{"values": list(cell.values)} for cell in self.charge.cells[:8]]
+        by = self.charge.split.by
+        rows = [{"values": [values.get(name) for name in by]} for values in _told_apart(self.charge)]
+        return rows[:MOST_EXAMPLES]
 
 
 def read(text: str, currency: str) -> Charge:
@@ -172,3 +175,12 @@ def _cliff(at: Decimal, after: Decimal, drop: Decimal, currency: str, unit: str)
 
 def _valued(by: tuple[str, ...], values: tuple[str | None, ...]) -> str:
     return ", ".join(f"{name} {value or '(none)'}" for name, value in zip(by, values, strict=False))
+
+
+def _told_apart(charge: Charge) -> list[dict[str, str | None]]:
+    """The values that a charge, or the first inside it that does, tells usage apart by."""
+    if isinstance(charge, Matrix):
+        return [dict(zip(charge.by, cell.values, strict=True)) for cell in charge.cells]
+    if isinstance(charge, Capacity) and charge.by:
+        return [{charge.by: unit} for unit, _ in charge.tiers[0].limits]
+    return next((found for _, child in charge.children if (found := _told_apart(child))), [])

@@ -14,7 +14,7 @@ from catalog.charts import curves_of
 from catalog.editions import Offer
 from catalog.models import Product
 from catalog.queries import cost_at
-from pricing.charges import ChargeError, Flat, load
+from pricing.charges import Charge, ChargeError, Flat, lines_of, load
 from pricing.measures import WHOLE, Measured, Part, Split, total, viewed
 from pricing.money import EXACT, ONE, ZERO, parse, plain, round_amount
 from pricing.periods import Period, add_months, midnight
@@ -131,9 +131,9 @@ def cycle(months: int, at: datetime) -> Period:
     return Period(midnight(first, "UTC"), midnight(add_months(first, months or 1), "UTC"))
 
 
-def _those_lines(charge: Any, currency: str, amount: Decimal, period: Period) -> Term:
+def _those_lines(charge: Charge, currency: str, amount: Decimal, period: Period) -> Term:
     """A line of that amount, of a product that the charge is a share of."""
-    of = next(iter(getattr(charge, "of", ())), LINES)
+    of = min(lines_of(charge) or {LINES})
     return Term(
         key=LINES,
         product=of,

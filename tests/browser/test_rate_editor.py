@@ -178,6 +178,18 @@ def test_what_is_not_filled_in_yet_is_no_error_until_it_is_passed_by(
     expect(spot).to_have_text("Is required.")
 
 
+def test_an_error_in_the_json_stands_below_it(anns: Page, live_server: LiveServer, draft: RateCardVersion) -> None:
+    open_new(anns, live_server, draft, "?preset=tokens-in")
+    anns.get_by_role("tab", name="As JSON").click()
+    anns.fill("[name=charge]", '{"kind": "per_unit", "unit_price": "-1"}')
+    expect(anns.locator("[data-error=charge]")).to_have_text("unit_price: must not be negative.")
+    anns.fill("[name=charge]", '{"kind": ')
+    expect(anns.locator("[data-error=charge]")).to_have_text("Line 1, column 10: this is not JSON.")
+    anns.get_by_role("tab", name="Form").click()
+    expect(anns.locator("[data-error=charge]")).to_contain_text("The form cannot show this")
+    expect(anns.locator("[data-part=json]")).to_be_visible()
+
+
 # ---------------------------------------------------------------- all that the kernel can do
 def test_the_form_has_every_field_of_every_kind(anns: Page, live_server: LiveServer, draft: RateCardVersion) -> None:
     open_new(anns, live_server, draft, "?kind=per_unit")
@@ -270,6 +282,22 @@ def test_what_stands_around_a_price_nests_in_its_order(
     expect(anns.locator(SENTENCE)).to_contain_text("at least $100.00")
     anns.get_by_role("button", name="Remove anew per window").click()
     assert kinds_in(typed(anns)) == ["adjusted", "converted", "allowance", "per_unit"]
+
+
+def test_a_cell_has_a_price_as_rich_as_any_other(anns: Page, live_server: LiveServer, draft: RateCardVersion) -> None:
+    open_new(anns, live_server, draft, "?kind=matrix")
+    field(anns, "cells[0].values[0]").fill("large")
+    kind = anns.get_by_label("Kind of price").last
+    kind.select_option("in_unit")
+    field(anns, "cells[0].charge.unit").fill("credit")
+    field(anns, "cells[0].charge.price").fill("0.01")
+    anns.locator(".rate-nested .rate-inner .rate-kind").select_option("graduated")
+    field(anns, "cells[0].charge.charge.tiers[0].up_to").fill("1k")
+    field(anns, "cells[0].charge.charge.tiers[0].unit_price").fill("5")
+    field(anns, "cells[0].charge.charge.tiers[1].unit_price").fill("3")
+    expect(anns.locator(".rate-nested th", has_text="Price")).to_have_text("Price credit")
+    expect(anns.locator(SENTENCE)).to_contain_text("first 1,000 at 5 credits each, then 3 credits each")
+    expect(anns.locator(TOTAL)).to_have_text("$50.00")
 
 
 def test_a_matrix_is_filled_and_tried_cell_by_cell(anns: Page, live_server: LiveServer, draft: RateCardVersion) -> None:

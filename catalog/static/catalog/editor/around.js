@@ -1,18 +1,20 @@
 /* What stands around a price: each can be switched on, and the chain says in which order they act. */
 
-import { fieldsOf } from "./charge.js";
+import { fieldsOf, within } from "./charge.js";
 import { button, el, icon } from "./dom.js";
 import { AROUND, KINDS, ORDER } from "./kinds.js";
 
 /* The wrappers of a charge from the outside in, each with who holds it and where it stands; and the core. */
 export function unwrapped(ctx) {
   const layers = [];
-  let holder = ctx, key = "root", path = "";
+  let holder = ctx, key = "root", path = "", view = ctx;
   while (AROUND[holder[key].kind] && holder[key].charge) {
-    layers.push({ node: holder[key], holder, key, path });
-    [holder, key, path] = [holder[key], "charge", path ? `${path}.charge` : "charge"];
+    const node = holder[key];
+    layers.push({ node, holder, key, path, view });
+    view = within(view, node);
+    [holder, key, path] = [node, "charge", path ? `${path}.charge` : "charge"];
   }
-  return { layers, core: { holder, key, path } };
+  return { layers, core: { holder, key, path, view } };
 }
 
 function wrap(ctx, kind) {
@@ -43,7 +45,7 @@ export function aroundPanel(ctx) {
         el("span", { class: "rate-grow" }),
         index < layers.length - 1 && button(`Apply ${spec.label.toLowerCase()} earlier`, "arrow_downward", () => swap(ctx, layer)),
         button(`Remove ${spec.label.toLowerCase()}`, "close", () => { layer.holder[layer.key] = node.charge; ctx.redraw(); })),
-      fieldsOf(ctx, node, spec, at),
+      fieldsOf(layer.view, node, spec, at),
       el("p", { class: "quoin-error", "data-error": at("charge"), hidden: true, role: "alert" }));
   });
   return el("div", {},
@@ -60,7 +62,7 @@ export function chain(ctx) {
   const kind = node.kind;
   const does = kind === "composite" ? node.charge.kind : kind;
   const before = ["converted", "allowance", "per_group", "per_window"];
-  const words = (layer) => el("li", {}, AROUND[layer.node.kind].words(layer.node, ctx.currency));
+  const words = (layer) => el("li", {}, AROUND[layer.node.kind].words(layer.node, layer.view.currency));
   const inwards = [...layers].reverse();
   return [
     el("li", { class: "rate-end" }, { flat: "Cycle", composite: "Other lines" }[kind] || "Usage"),

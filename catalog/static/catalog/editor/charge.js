@@ -16,15 +16,20 @@ export function chargeEditor(ctx, holder, key, path, { picked = false, isWhole =
     !picked && el("div", { class: "quoin-field rate-field" }, kindSelect(ctx, holder, key)),
     errorAt(at("kind")),
     spec && fieldsOf(ctx, node, spec, at, isWhole),
+    AROUND[node.kind] && el("fieldset", { class: "rate-inner" }, el("legend", {}, "Around"), chargeEditor(within(ctx, node), node, "charge", at("charge"))),
     path && errorAt(path));
+}
+
+/* Inside a price in a unit, what money is elsewhere are units. */
+export function within(ctx, node) {
+  return node.kind === "in_unit" ? Object.create(ctx, { currency: { value: node.unit || "units" } }) : ctx;
 }
 
 export function kindSelect(ctx, holder, key) {
   const choose = (event) => {
     const kind = event.target.value;
     const before = holder[key];
-    holder[key] = made(kind, before);
-    if (AROUND[kind]) holder[key].charge = before;
+    holder[key] = AROUND[kind] ? { ...made(kind), charge: before } : made(kind, AROUND[before.kind] ? before.charge : before);
     ctx.redraw();
   };
   const option = ([kind, { label }]) => el("option", { value: kind, selected: holder[key].kind === kind }, label);

@@ -35,7 +35,7 @@ function changed() {
 function redraw(focus) {
   const { core } = unwrapped(ctx);
   parts.kinds.replaceChildren(kindPicker(ctx, core.holder, core.key));
-  parts.fields.replaceChildren(chargeEditor(ctx, core.holder, core.key, core.path, { picked: true }));
+  parts.fields.replaceChildren(chargeEditor(core.view, core.holder, core.key, core.path, { picked: true }));
   parts.around.replaceChildren(aroundPanel(ctx));
   changed();
   if (focus) form.querySelector(`[data-path="${CSS.escape(focus)}"]`)?.focus();
@@ -85,6 +85,11 @@ function tell(errors) {
   wrong = errors;
   for (const place of form.querySelectorAll("[data-error]")) place.hidden = true;
   for (const marked of form.querySelectorAll(".rate-wrong")) marked.classList.remove("rate-wrong");
+  if (shown === "json" && errors.length) {
+    const said = errors.filter(({ where }) => where !== "trial").map(({ where, what }) => (where && where !== "charge" ? `${where}: ${what}` : what));
+    if (said.length) write(form.querySelector('[data-error="charge"]'), said.join(" "));
+    errors = errors.filter(({ where }) => where === "trial");
+  }
   const left = errors.filter(({ where, what }) => !isComing(where, what) && (!where || !place(where, what)));
   parts.summary.hidden = !left.length;
   parts.summary.textContent = left.map(({ where, what }) => (where ? `${where}: ${what}` : what)).join(" ");
@@ -120,7 +125,8 @@ function place(where, what) {
 }
 
 function write(spot, what) {
-  spot.textContent = what.charAt(0).toUpperCase() + what.slice(1) + (/[.?!]$/.test(what) ? "" : ".");
+  const begun = /^[\w.[\]]+: /.test(what) ? what : what.charAt(0).toUpperCase() + what.slice(1);
+  spot.textContent = begun + (/[.?!]$/.test(what) ? "" : ".");
   spot.hidden = false;
   return true;
 }
