@@ -7,9 +7,8 @@ Both are measured in turns, so that a busy minute of the machine slows both.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
-from statistics import median
 
-from config.bench.figures import Figure, seconds
+from config.bench.figures import Figure, in_turns
 from pricing.charges import (
     Adjusted,
     Allowance,
@@ -33,7 +32,7 @@ from pricing.measures import Measured, Part
 from pricing.money import exactly, round_amount
 
 CENT, ONE, MILLION = Decimal("0.01"), Decimal(1), Decimal(1_000_000)
-PRICE, ROUNDS = Decimal("2.5"), 9
+PRICE = Decimal("2.5")
 EDGES = [Decimal(edge) for edge in (1_000, 10_000, 100_000, 1_000_000)]
 PRICES = [Decimal(price) for price in ("0.010", "0.009", "0.008", "0.007", "0.006")]
 TIERS = tuple(map(Tier, [*EDGES, None], PRICES))
@@ -53,7 +52,7 @@ class Case:
     measured: Callable[[Decimal], Measured] = lambda quantity: quantity
 
 
-def figures(bench: str) -> Iterator[Figure]:
+def figures(bench: str, rounds: int = 9) -> Iterator[Figure]:
     """A figure for each kind of charge. RuntimeError if kernel and straight arithmetic do not agree to the cent."""
     for name, case in CASES.items():
         measured = [case.measured(quantity) for quantity in QUANTITIES]
@@ -62,14 +61,9 @@ def figures(bench: str) -> Iterator[Figure]:
         ours, limit = in_turns(
             lambda case=case, measured=measured: _ours(case.charge, measured),  # type: ignore[misc]
             lambda case=case: [case.straight(quantity) for quantity in QUANTITIES],  # type: ignore[misc]
+            rounds,
         )
         yield Figure(bench, name, len(QUANTITIES) / ours, "ratings/s", len(QUANTITIES) / limit)
-
-
-def in_turns(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """The median time of each, measured one after the other again and again."""
-    taken = [(seconds(first), seconds(second)) for _ in range(ROUNDS)]
-    return median(one for one, _ in taken), median(two for _, two in taken)
 
 
 def _ours(charge: Charge, measured: list[Measured]) -> list[Decimal]:

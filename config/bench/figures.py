@@ -60,3 +60,9 @@ def typical(work: Callable[[], object], times: int = 5, before: Callable[[], obj
         before()
         taken.append(seconds(work))
     return median(taken)
+
+
+def in_turns(first: Callable[[], object], second: Callable[[], object], times: int) -> tuple[float, float]:
+    """The median time of each, measured one after the other again and again: a busy minute slows both."""
+    taken = [(seconds(first), seconds(second)) for _ in range(times)]
+    return median(one for one, _ in taken), median(two for _, two in taken)

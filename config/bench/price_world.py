@@ -7,7 +7,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from django.contrib.auth.models import User
@@ -23,7 +23,7 @@ from metering.models import Meter
 from metering.store import Identity, Row, event_store
 from pricing.charges import Charge, Flat, Graduated, Package, PerUnit, Tier, Volume
 
-PRODUCTS, METERED, SEATS, FAMILIES = 1_000, 700, 850, 50  # the first are metered, then come seats, then fees
+FAMILIES = 50  # of meters, each counting its own type of events
 SIGNED = datetime(2025, 12, 1, tzinfo=UTC)
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -43,17 +43,22 @@ class World(NamedTuple):
     card: RateCard
     draft: RateCardVersion
     seller: LegalEntity
-    products: list[Product]
+    metered: list[Product]
+    seats: list[Product]
+    fees: list[Product]
 
 
-def built() -> World:
-    """Products, meters, costs, the published card and the draft."""
+def built(size: int) -> World:
+    """So many products (seven in ten of them metered, the others seats and fees), their published card, the draft."""
     seller = create_legal_entity(
         key="bench", name="Bench Inc.", address="1 Road", country="US", email="bench@example.com", act=_act(SIGNED)
     )
     card = create_rate_card(key="bench", name="Bench", currency="USD", act=_act(SIGNED))
-    products = _products(card)
-    prices = {product: Offer(_price(number), 1, False) for number, product in enumerate(products)}
+    metered, seats, fees = _products(card, size)
+    products = [*metered, *seats, *fees]
+    prices = {product: Offer(METERED_PRICES[place % 4], 1, False) for place, product in enumerate(metered)}
+    prices |= {product: Offer(PerUnit(Decimal(30)), 1, False) for product in seats}
+    prices |= {product: Offer(Flat(Decimal(250)), 1, False) for product in fees}
     first = _priced(draft_version(card, act=_act(SIGNED)), prices)
     ann = Act.of_user(User.objects.create_user("bench"), "A world to measure", SIGNED)  # only a person asks for review
     first = submit_version(first, warnings_accepted="A bench", act=ann)
@@ -63,7 +68,7 @@ def built() -> World:
         for product in products[::2]
     }
     draft = draft_version(card, act=_act(NOW))
-    return World(card, _priced(draft, prices | dearer), seller, products)
+    return World(card, _priced(draft, prices | dearer), seller, metered, seats, fees)
 
 
 def signed(world: World, numbers: range) -> None:
@@ -95,7 +100,8 @@ def _priced(draft: RateCardVersion, prices: dict[Product, Offer]) -> RateCardVer
     return draft
 
 
-def _products(card: RateCard) -> list[Product]:
+def _products(card: RateCard, size: int) -> tuple[list[Product], list[Product], list[Product]]:
+    """Metered ones, half of them with a cost, then seats, then fees."""
     meters = [
         Meter(
             key=f"meter-{number:03}",
@@ -105,30 +111,23 @@ def _products(card: RateCard) -> list[Product]:
             property="units",
             filters={"sku": [str(number)]},
         )
-        for number in range(METERED)
+        for number in range(size * 7 // 10)
     ]
-    products = [Product(key=f"sku-{each:03}", name=f"SKU {each:03}", **_kind(each, meters)) for each in range(PRODUCTS)]
+    metered = [_product(number, Product.Kind.USAGE, meter) for number, meter in enumerate(meters)]
+    others = [_product(number, Product.Kind.RECURRING) for number in range(len(metered), size)]
     costs = [
         CostRate(product=product, since=SIGNED, unit_cost=Decimal("0.2"), per=Decimal(1_000), currency="USD")
-        for product in products[: METERED // 2]
+        for product in metered[::2]
     ]
     with change("bench.filled", card, _act(SIGNED)):
         Meter.objects.bulk_create(meters)
-        Product.objects.bulk_create(products)
+        Product.objects.bulk_create([*metered, *others])
         CostRate.objects.bulk_create(costs)
-    return products
+    return metered, others[::2], others[1::2]
 
 
-def _kind(number: int, meters: list[Meter]) -> dict[str, Any]:
-    if number < METERED:
-        return {"kind": Product.Kind.USAGE, "meter": meters[number]}
-    return {"kind": Product.Kind.RECURRING}
-
-
-def _price(number: int) -> Charge:
-    if number < METERED:
-        return METERED_PRICES[number % len(METERED_PRICES)]
-    return PerUnit(Decimal(30)) if number < SEATS else Flat(Decimal(250))
+def _product(number: int, kind: str, meter: Meter | None = None) -> Product:
+    return Product(key=f"sku-{number:03}", name=f"SKU {number:03}", kind=kind, meter=meter)
 
 
 def _contract(world: World, customer: Customer) -> Contract:
@@ -149,19 +148,19 @@ def _contract(world: World, customer: Customer) -> Contract:
 
 
 def _lines(world: World, contract: Contract, chance: random.Random) -> list[ContractLine]:
-    metered = chance.sample(range(METERED), 3)
-    agreed = [*metered, chance.randrange(METERED, SEATS), chance.randrange(SEATS, PRODUCTS)]
+    seats = chance.choice(world.seats)
+    agreed = [*chance.sample(world.metered, 3), seats, chance.choice(world.fees)]
     return [
         ContractLine(
             contract=contract,
-            product=world.products[number],
+            product=product,
             position=position,
-            quantity=Decimal(chance.randrange(1, 50)) if METERED <= number < SEATS else None,
+            quantity=Decimal(chance.randrange(1, 50)) if product is seats else None,
             discount_percent=Decimal(chance.choice((0, 0, 0, 10))),
             start_at=START,
             end_at=END,
         )
-        for position, number in enumerate(agreed, 1)
+        for position, product in enumerate(agreed, 1)
     ]
 
 

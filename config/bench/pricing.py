@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from catalog.impact import impact_of
 from catalog.lint import candidate_of, findings
 from config.bench import charge_speed, price_world
-from config.bench.figures import Figure, Progress, seconds, typical
+from config.bench.figures import Figure, Progress, in_turns, seconds
 from config.journey.stage import database
 from config.journey.usage_file import Request
 from contracts.impact import Month, Usage, measured_in, months_of
@@ -24,7 +24,7 @@ from pricing.measures import Measured, Split
 from pricing.periods import Period
 
 BENCH = "pricing"
-FEW, MANY = 1_000, 10_000
+PRODUCTS, FEW, MANY = 1_000, 1_000, 10_000
 
 
 def figures(usage: list[Request], progress: Progress) -> Iterator[Figure]:
@@ -32,9 +32,8 @@ def figures(usage: list[Request], progress: Progress) -> Iterator[Figure]:
     progress("Rating")
     yield from charge_speed.figures(BENCH)
     with database():
-        progress("Building a card with 1,000 products")
-        world = price_world.built()
-        yield from of_world(world, FEW, MANY, progress)
+        progress(f"Building a card with {PRODUCTS:,} products")
+        yield from of_world(price_world.built(PRODUCTS), FEW, MANY, progress)
 
 
 def of_world(world: price_world.World, few: int, many: int, progress: Progress) -> Iterator[Figure]:
@@ -48,8 +47,7 @@ def of_world(world: price_world.World, few: int, many: int, progress: Progress) 
         counted.append(_queries(lambda: _reviewed(world)))
     progress("Re-rating them")
     draft = world.draft
-    kernel = typical(_kernel_alone(world), times=3)
-    impact = typical(lambda: impact_of(draft, at=price_world.NOW), times=3)
+    kernel, impact = in_turns(_kernel_alone(world), lambda: impact_of(draft, at=price_world.NOW), 3)
     yield Figure(BENCH, "impact", many / impact, "contracts/s", many / kernel)
     yield Figure(BENCH, "lint_and_impact", seconds(lambda: _reviewed(world)), "s", kernel)
     yield Figure(BENCH, "queries", counted[1], "queries", counted[0])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from config.bench import charge_speed, price_world, pricing
 from config.bench.figures import Figure
 from tests.commands import manage
 
@@ -35,13 +36,31 @@ def test_it_prints_one_json_line_for_each_figure(folder: Path) -> None:
         assert line["ratio"] > 0
 
 
+def test_ratings_are_counted_by_kind_of_charge_beside_straight_arithmetic() -> None:
+    figures = list(charge_speed.figures("pricing", rounds=1))
+    assert [figure.case for figure in figures] == list(charge_speed.CASES)
+    assert all(figure.value > 0 and figure.limit > 0 and figure.unit == "ratings/s" for figure in figures)
+
+
+@pytest.mark.django_db
+def test_a_card_takes_the_same_queries_for_few_contracts_and_for_many() -> None:
+    figures = list(pricing.of_world(price_world.built(20), 2, 6, lambda _: None))
+    assert [(figure.case, figure.unit) for figure in figures] == [
+        ("impact", "contracts/s"),
+        ("lint_and_impact", "s"),
+        ("queries", "queries"),
+    ]
+    assert figures[-1].ratio == 1
+
+
 def test_the_ratio_is_one_at_the_limit_and_less_below_it() -> None:
     assert Figure("b", "c", 50, "events/s", 200).ratio == 0.25
     assert Figure("b", "c", 4, "s", 1).ratio == 0.25
+    assert Figure("b", "c", 40, "queries", 10).ratio == 0.25
 
 
 def test_an_unknown_bench_names_those_there_are() -> None:
-    with pytest.raises(CommandError, match=r"^There is no bench 'nope'; there is journey\.$"):
+    with pytest.raises(CommandError, match=r"^There is no bench 'nope'; there is journey, pricing\.$"):
         call_command("bench", "nope")
 
 
