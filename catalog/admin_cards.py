@@ -18,8 +18,9 @@ from catalog import audience, operations, prices, queries
 from catalog.comparison import shown_differences
 from catalog.dialogs import CardForm, DraftForm, RollBackForm, restorable
 from catalog.forms import RateCardForm
+from catalog.history import chapters, preceding
 from catalog.models import RateCard, RateCardVersion
-from catalog.presentation import chapters, coming, preceding, reach_words, shown_prices, starts_at
+from catalog.presentation import coming, reach_words, shown_prices, starts_at
 from governance import clock
 from governance.acts import Act
 from governance.admin_base import GovernedAdmin, operation
@@ -168,7 +169,7 @@ class RateCardAdmin(GovernedAdmin):
         after = by_pk.get(request.GET.get("after", "")) or (editions[0].version if editions else None)
         chosen = next((each for each in editions if each.version == after), None)
         earlier = preceding(chosen, editions, now) if chosen else None
-        before = by_pk.get(request.GET.get("before", "")) or (earlier and earlier.version)
+        before = by_pk.get(request.GET.get("before", "")) or (earlier.version if earlier else None)
         context = {
             "title": f"Compare versions of {card}",
             "card": card,

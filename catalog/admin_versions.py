@@ -15,11 +15,12 @@ from catalog import audience, operations, prices, queries
 from catalog.admin_cards import PUBLISH, SEE_MARGIN, compared
 from catalog.admin_rates import EDIT, RatePages
 from catalog.dialogs import PlanForm, PublishForm, ScheduledStays, SubmitForm
+from catalog.history import chapters
 from catalog.impact import impact_of
 from catalog.impact_page import shown_impact
 from catalog.lint import findings
 from catalog.models import RateCardVersion
-from catalog.presentation import by_rule, chapters, reach_words, shown_prices, starts_at
+from catalog.presentation import by_rule, reach_words, shown_prices, starts_at
 from governance import approvals, clock
 from governance.acts import Act, Refused
 from governance.admin_base import operation

@@ -42,7 +42,7 @@ def shown_differences(rows: Iterable[RateDifference], currency: str) -> list[Sho
 def part_changes(before: Charge, after: Charge, currency: str) -> list[PartChange]:
     """Tier by tier or cell by cell where both prices are of one kind that has them; else nothing."""
     if isinstance(before, (Graduated, Volume)) and type(before) is type(after):
-        return _tier_changes(before, after, currency)  # type: ignore[arg-type]
+        return _tier_changes(before, after, currency)
     if isinstance(before, Matrix) and isinstance(after, Matrix) and before.by == after.by:
         return _cell_changes(before, after, currency)
     return []

@@ -14,9 +14,9 @@ from unfold.widgets import (
 )
 
 from catalog.forms import InstantWidget
+from catalog.history import scheduled_after
 from catalog.lint import Finding, Severity, findings
-from catalog.models import Feature, Product, RateCard, RateCardVersion
-from catalog.presentation import scheduled_after
+from catalog.models import RateCard, RateCardVersion
 from catalog.queries import version_at
 from governance import clock
 from governance.admin_base import PlainDecimal, ReasonForm
@@ -138,11 +138,18 @@ class ScheduledStays(ReasonForm):
         return {"scheduled": scheduled_after(card, clock.now()) if card else []}
 
 
+class PastVersionField(forms.ModelChoiceField):
+    """Versions that have been in force, told apart by when."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"Version {obj.number}, in force from {obj.effective_from:%-d %b %Y}"
+
+
 class RollBackForm(ScheduledStays):
     """Rolling a card back: to which of the versions that have been in force."""
 
     field_order = ["to", "because"]
-    to = forms.ModelChoiceField(
+    to = PastVersionField(
         RateCardVersion.objects.none(),
         label="Back to the prices of",
         empty_label=None,
@@ -154,9 +161,6 @@ class RollBackForm(ScheduledStays):
         field = self.fields["to"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = restorable(self.card_of(), clock.now())
-        field.label_from_instance = lambda version: (  # type: ignore[method-assign]
-            f"Version {version.number}, in force from {version.effective_from:%-d %b %Y}"
-        )
 
     def card_of(self) -> RateCard | None:
         return RateCard.objects.filter(pk=self.object_id).first()
@@ -168,7 +172,7 @@ def restorable(card: RateCard | None, at: datetime) -> Any:
         return RateCardVersion.objects.none()
     now = version_at(card, at)
     past = card.versions.filter(status=RateCardVersion.Status.PUBLISHED, effective_from__lte=at)
-    return past.exclude(pk=now and now.pk).order_by("-effective_from")
+    return (past.exclude(pk=now.pk) if now else past).order_by("-effective_from")
 
 
 # ---------------------------------------------------------------- cards
@@ -194,68 +198,3 @@ class CardForm(ReasonForm):
         names = ("name", *MARKET, "notice_days", "is_public")
         kwargs["initial"] = {name: getattr(card, name) for name in names} if card else {}
         super().__init__(*args, object_id=object_id, **kwargs)
-
-
-# ---------------------------------------------------------------- products
-class CostForm(ReasonForm):
-    """What a unit costs us from an instant on."""
-
-    field_order = ["unit_cost", "per", "currency", "since", "dimensions", "because"]
-    unit_cost = PlainDecimal(
-        label="Cost", min_value=0, max_digits=28, decimal_places=12, widget=UnfoldAdminDecimalFieldWidget()
-    )
-    per = PlainDecimal(
-        label="For how many units",
-        min_value=0,
-        max_digits=28,
-        decimal_places=12,
-        initial=1,
-        widget=UnfoldAdminDecimalFieldWidget(),
-    )
-    currency = text_field("Currency", required=True, length=3)
-    since = InstantField(label="Since (UTC)", help_text="Empty: from now on.")
-    dimensions = text_field(
-        "Only for usage with", "As in “model: large, region: eu”. Empty: for all of it.", length=500
-    )
-
-    def __init__(self, *args: Any, object_id: Any = None, **kwargs: Any) -> None:
-        product = Product.objects.filter(pk=object_id).first()
-        last = product.cost_rates.order_by("-since").first() if product else None
-        kwargs["initial"] = {"currency": last.currency if last else "USD", "per": last.per if last else 1}
-        super().__init__(*args, object_id=object_id, **kwargs)
-
-    def clean_currency(self) -> str:
-        return str(self.cleaned_data["currency"]).upper()
-
-    def clean_dimensions(self) -> dict[str, str]:
-        pairs = [part.partition(":") for part in self.cleaned_data["dimensions"].split(",") if part.strip()]
-        if any(not (colon and name.strip() and value.strip()) for name, colon, value in pairs):
-            raise forms.ValidationError("Write it as “model: large, region: eu”.")
-        return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-class GrantForm(ReasonForm):
-    """A feature that whoever buys the product may use."""
-
-    field_order = ["feature", "value", "because"]
-    feature = forms.ModelChoiceField(Feature.objects.none(), empty_label="Choose…", widget=UnfoldAdminSelectWidget())
-    value = text_field("Limit or setting", "Empty for one that is simply on.", length=120)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = self.fields["feature"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = Feature.objects.all()
-
-
-class RevokeForm(ReasonForm):
-    """A feature that the product grants no more."""
-
-    field_order = ["feature", "because"]
-    feature = forms.ModelChoiceField(Feature.objects.none(), empty_label="Choose…", widget=UnfoldAdminSelectWidget())
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = self.fields["feature"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = Feature.objects.filter(grants__product=self.object_id)

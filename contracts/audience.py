@@ -96,7 +96,7 @@ def groups_of(question: Question) -> list[Group]:
     if version is not None:
         seen = [each for each in seen if each.shown.sheet.pk == version.pk]
     pins = visible(pinning(at, card=card, version=version).select_related("customer", "pinned_version__card"), user)
-    numbers = dict(card.versions.exclude(number=None).values_list("pk", "number"))
+    numbers = {each.pk: each.number or 0 for each in card.versions.exclude(number=None)}
     counted = Counter(numbers[each.shown.sheet.pk] for each in seen)
     listed = reverse("admin:contracts_contract_changelist")
     subject = version or card

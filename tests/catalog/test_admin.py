@@ -215,7 +215,15 @@ def test_a_mistyped_product_is_told_next_to_its_field(
 ) -> None:
     if "meter" in typed:
         typed = {**typed, "meter": str(Meter.objects.get().pk)}
-    form = {"name": "New", "key": "new", "unit": "unit", "revenue_account": "4000", **WHY, "recognition": "on_invoice", **typed}
+    form = {
+        "name": "New",
+        "key": "new",
+        "unit": "unit",
+        "revenue_account": "4000",
+        **WHY,
+        "recognition": "on_invoice",
+        **typed,
+    }
     answer = signed_in(ann).post(reverse("admin:catalog_product_add"), form)
     assert answer.context["adminform"].form.errors[field] == [sentence]
     assert Product.objects.count() == 1
@@ -291,7 +299,9 @@ def test_a_draft_shows_its_difference_to_the_prices_in_force(
     draft = operations.draft_version(card, act=by(ann, at=APRIL))
     operations.set_rate(draft, tokens, DEARER, act=by(ann, at=APRIL))
     shown = page(signed_in(ann), draft)
-    assert [(each.row.product.key, each.row.kind) for each in shown.context["difference"]] == [("input-tokens", "changed")]
+    assert [(each.row.product.key, each.row.kind) for each in shown.context["difference"]] == [
+        ("input-tokens", "changed")
+    ]
     assert "Will be asked on submission" in shown.text
 
 

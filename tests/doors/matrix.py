@@ -108,6 +108,7 @@ POSTS = {
     "quoting_quote_commit": "ben",
     "quoting_quote_commit_remove": "ben",
     "quoting_quote_terms": "ben",
+    "quoting_quote_prices": "ben",
 }
 # Other pages, and who may open them.
 PAGES = {
