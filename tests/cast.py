@@ -155,6 +155,15 @@ def standard_card() -> RateCardVersion:
     return published or publish({"input-tokens": INPUT, "output-tokens": OUTPUT, "platform-fee": FEE})
 
 
+def costs_features_and_rules() -> None:
+    """A cost of the input tokens, a feature that the platform fee grants, and a rule that gives everybody the card."""
+    ann = act("ann", "So that all is known")
+    catalog.set_cost(product("input-tokens"), unit_cost=Decimal(1), per=MILLION, currency="USD", since=NOW, act=ann)
+    feature = catalog.create_feature(key="sso", name="Single sign-on", act=ann)
+    catalog.grant_feature(product("platform-fee"), feature, act=ann)
+    catalog.create_rule(name="Everybody", card=card(), conditions={}, act=ann)
+
+
 def publish(charges: dict[str, Charge], *, effective_from: datetime = NOW, at: datetime = NOW) -> RateCardVersion:
     """The next version of Standard USD: these on top of the rates in force. What is sold once is billed in advance."""
     policies()

@@ -174,6 +174,7 @@ def sql(history: None) -> Iterator[Any]:
 
 def _live() -> None:
     install_accounts()
+    cast.costs_features_and_rules()
     contract = cast.signed_contract()
     version = contract.rate_card.versions.get(number=1)
     lines = [AgreedLine(cast.product("input-tokens")), AgreedLine(cast.product("platform-fee"))]

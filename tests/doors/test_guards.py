@@ -106,8 +106,10 @@ GUARDS = [
     # ------------------------------------------------------------ two live drafts; a duplicate event
     Guard(
         "a card has one live draft",
-        "INSERT INTO catalog_ratecardversion (id, card_id, status, note) "
-        "SELECT gen_random_uuid(), card_id, 'draft', '' FROM catalog_ratecardversion WHERE status = 'draft'",
+        "INSERT INTO catalog_ratecardversion"
+        " (id, card_id, status, note, reach, base_factor, publish_when_approved, warnings_accepted) "
+        "SELECT gen_random_uuid(), card_id, 'draft', '', 'from_date', 1, false, '' FROM catalog_ratecardversion"
+        " WHERE status = 'draft'",
         "one_live_draft_per_card",
     ),
     Guard("published prices stay", "UPDATE catalog_rate SET cycle_months = 12", "only while their version is a draft"),

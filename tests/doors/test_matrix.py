@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -42,17 +41,8 @@ def world(db: None) -> World:
     world = build()
     catalog.draft_version(cast.card(), act=cast.act("ann"))
     quoting.submit(cast.quote_for_contoso(title="Another"), act=cast.act("ben"))
-    _catalog_extras()
     cast.system_key("catalog:read")
     return world
-
-
-def _catalog_extras() -> None:
-    """A feature, a cost and a rule."""
-    act = cast.act("ann")
-    catalog.create_feature(key="sso", name="Single sign-on", act=act)
-    catalog.create_rule(name="Everybody", card=cast.card(), conditions={}, act=act)
-    catalog.set_cost(cast.product("platform-fee"), unit_cost=Decimal(3), currency="USD", since=cast.NOW, act=act)
 
 
 def signed_in(username: str) -> Client:
