@@ -1,9 +1,11 @@
 """What the API takes and what it answers when an operation declines: JSON of a sensible size, refusals as 409."""
 
 import json
+import logging
 import math
 from typing import IO, Any
 
+from django.db import InterfaceError, OperationalError
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
@@ -13,11 +15,22 @@ from rest_framework.views import exception_handler
 from governance.acts import Refused
 
 MAX_BYTES = 1024 * 1024
+RETRY_AFTER = 5  # seconds
+
+logger = logging.getLogger(__name__)
 
 
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = f"The body is larger than {MAX_BYTES:,} bytes."
+
+
+class OutOfReach(APIException):
+    """503 with Retry-After: the database is away, or was busy for too long. What was not acknowledged may be resent."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "The database does not answer at the moment; nothing was acknowledged. Please send it again."
+    wait = RETRY_AFTER
 
 
 class ModestJSONParser(BaseParser):
@@ -41,9 +54,13 @@ class ModestJSONParser(BaseParser):
 
 
 def refusals(problem: Exception, context: dict[str, Any]) -> Response | None:
-    """A refusal is 409 with its sentence; the rest is as DRF has it."""
+    """A refusal is 409 with its sentence, a database out of reach 503; the rest is as DRF has it."""
     if isinstance(problem, Refused):
         return Response({"detail": str(problem)}, status=409)
+    if isinstance(problem, OperationalError | InterfaceError):
+        # Its first line only: what follows can quote the row.
+        logger.error("The database is out of reach: %s", str(problem).partition("\n")[0])
+        return exception_handler(OutOfReach(), context)
     return exception_handler(problem, context)
 
 

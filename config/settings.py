@@ -249,6 +249,7 @@ SPECTACULAR_SETTINGS = {
 
 # ---------------------------------------------------------------- usage
 USAGE_WINDOW_DAYS = env.int("USAGE_WINDOW_DAYS", default=34)  # what is older when it comes goes to quarantine
+USAGE_TIMEOUT_SECONDS = env.int("USAGE_TIMEOUT_SECONDS", default=20)  # then the sender is told to come again
 
 # ---------------------------------------------------------------- other people's systems; empty is off
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")

@@ -15,16 +15,23 @@ from rest_framework.views import APIView
 from governance import clock
 from governance.doors import SEE_EVERY_CUSTOMER, HasScope, may
 from metering import operations, queries
-from metering.events import MAX_BYTES, MAX_EVENTS, TooLarge, Unreadable, json_of, read
+from metering.compression import ENCODINGS, UnknownEncoding, inflated
+from metering.events import MAX_BYTES, TooLarge, Unreadable, json_of
 from metering.models import Meter, QuarantinedEvent, UsageEvent
+from metering.reading import FORMS, read
 from metering.schema import (
+    CLOUD_EVENT,
     EVENT,
     REFUSAL,
+    REPORTING,
+    UNAVAILABLE,
     VERDICTS,
+    CloudEventIn,
     UsageEventIn,
     UsageFoundOut,
     UsageOut,
     UsageRefusalOut,
+    UsageUnavailableOut,
     UsageVerdictsOut,
 )
 from pricing.measures import WHOLE
@@ -32,26 +39,33 @@ from pricing.periods import Period
 
 
 class Malformed(APIException):
-    """400 (413 when too large) that points at events and fields."""
+    """400 (413 when too large, 415 when packed in a way we do not know) that points at events and fields."""
 
     def __init__(self, refusal: Unreadable) -> None:
-        too_large = isinstance(refusal, TooLarge)
-        self.status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE if too_large else status.HTTP_400_BAD_REQUEST
+        self.status_code = _STATUS.get(type(refusal), status.HTTP_400_BAD_REQUEST)
         self.detail: dict[str, Any] = {"detail": refusal.detail}
         if refusal.problems:
             self.detail["errors"] = msgspec.to_builtins(refusal.problems)
 
 
-class EventsParser(BaseParser):
-    """Decodes straight into events; never reads more than a request may carry."""
+_STATUS: dict[type[Unreadable], int] = {
+    TooLarge: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+    UnknownEncoding: status.HTTP_415_UNSUPPORTED_MEDIA_TYPE,
+}
 
-    media_type = "application/json"
+
+class EventsParser(BaseParser):
+    """Decodes straight into events; never reads or inflates more than a request may carry."""
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
+        encoding = parser_context["request"].headers.get("Content-Encoding", "")
         try:
-            return read(stream.read(MAX_BYTES + 1))
+            return read(inflated(stream.read(MAX_BYTES + 1), encoding), FORMS[self.media_type])
         except Unreadable as refusal:
             raise Malformed(refusal) from None
+
+
+PARSERS = [type("EventsParser", (EventsParser,), {"media_type": media_type}) for media_type in FORMS]
 
 
 class EventQuestion(serializers.Serializer[Any]):
@@ -82,8 +96,14 @@ class UsageEventsView(APIView):
     """Facts from outside."""
 
     permission_classes = [HasScope]
-    parser_classes = [EventsParser]
+    parser_classes = PARSERS
     required_permission = ""
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(*args, **kwargs)
+        if response.status_code == status.HTTP_415_UNSUPPORTED_MEDIA_TYPE:
+            response["Accept-Encoding"] = ", ".join(ENCODINGS)
+        return response
 
     @property
     def required_scope(self) -> str:
@@ -92,23 +112,41 @@ class UsageEventsView(APIView):
     @extend_schema(
         operation_id="report_usage",
         summary="Report usage",
-        description=(
-            f"One event or an array of up to {MAX_EVENTS:,}, at most {MAX_BYTES // 1024**2} MB. The answer comes after "
-            "the events are stored for good and says what became of each, in order. Send a batch again whenever in "
-            "doubt: an id of a source counts once, for ever. A malformed event refuses the whole request."
-        ),
-        request={"application/json": UsageEventIn(many=True)},
-        responses={200: UsageVerdictsOut, 400: UsageRefusalOut, 413: UsageRefusalOut},
+        description=REPORTING,
+        parameters=[
+            OpenApiParameter(
+                "Content-Encoding", str, OpenApiParameter.HEADER, enum=list(ENCODINGS), description="How it is packed."
+            )
+        ],
+        request={
+            "application/json": UsageEventIn(many=True),
+            "application/x-ndjson": UsageEventIn,
+            "application/cloudevents+json": CloudEventIn,
+            "application/cloudevents-batch+json": CloudEventIn(many=True),
+        },
+        responses={
+            200: UsageVerdictsOut,
+            400: UsageRefusalOut,
+            413: UsageRefusalOut,
+            415: UsageRefusalOut,
+            503: UsageUnavailableOut,
+        },
         examples=[
-            OpenApiExample("An event", EVENT, request_only=True),
+            OpenApiExample("An event", EVENT, request_only=True, media_type="application/json"),
+            OpenApiExample("A line", EVENT, request_only=True, media_type="application/x-ndjson"),
+            OpenApiExample("A CloudEvent", CLOUD_EVENT, request_only=True, media_type="application/cloudevents+json"),
+            OpenApiExample(
+                "CloudEvents", CLOUD_EVENT, request_only=True, media_type="application/cloudevents-batch+json"
+            ),
             OpenApiExample("Verdicts", VERDICTS, response_only=True, status_codes=["200"]),
             OpenApiExample("Unreadable", REFUSAL, response_only=True, status_codes=["400"]),
+            OpenApiExample("Out of reach", UNAVAILABLE, response_only=True, status_codes=["503"]),
         ],
     )
     def post(self, request: Request) -> HttpResponse:
         events = request.data
         if not isinstance(events, list):  # a request without a body has no stream to parse
-            raise Malformed(Unreadable("The body is empty: send a JSON array of events, or one event."))
+            raise Malformed(Unreadable("The body is empty: send events."))
         source = request.system_key.name  # type: ignore[attr-defined]
         verdicts = operations.ingest(events, source=source, at=clock.now())
         outcomes = [verdict.outcome for verdict in verdicts]

@@ -1,4 +1,4 @@
-"""The wire format of usage: one event, how it is read, and the hash that tells a resend from a contradiction."""
+"""The wire format of usage: what an event may say, and the hash that tells a resend from a contradiction."""
 
 import hashlib
 import re
@@ -6,22 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 5 * 1024 * 1024
+MAX_EVENT_BYTES = 64 * 1024
 MAX_DEPTH = 8
-MAX_ERRORS = 20
+TOO_DEEP = f"Properties nest at most {MAX_DEPTH} levels deep"
 
 WHOLE_DIGITS = 30
 DECIMALS = 64
 _TOO_BIG = 10**WHOLE_DIGITS
 _NUMBER_LIMIT = f"A number has at most {WHOLE_DIGITS} digits before and {DECIMALS} after the point"
+_NUL = "NUL characters cannot be stored"
+_LONGEST_STEP = 200
 
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+$")]
-EventId = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+EventId = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+Path = tuple[str | int, ...]
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -38,12 +44,19 @@ class Event(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     source: Word | msgspec.UnsetType = msgspec.UNSET
 
 
+class Wrong(NamedTuple):
+    """What is wrong inside one event, and where: () is the whole of it."""
+
+    path: Path
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one field of one event; `index` counts from 0, `field` is "" when the whole event is meant."""
+    """What is wrong with one event of a body: its index from 0, and a JSON pointer (RFC 6901) into the body."""
 
     index: int
-    field: str
+    pointer: str
     message: str
 
 
@@ -60,20 +73,27 @@ class TooLarge(Unreadable):
     """More than one request may carry."""
 
 
-def read(body: bytes) -> list[Event]:
-    """The events of a JSON array, or the one of a JSON object. Raises `Unreadable`; nothing is half read."""
-    if len(body) > MAX_BYTES:
-        raise TooLarge(f"The body is larger than {MAX_BYTES:,} bytes; send smaller batches.")
-    try:
-        events = [_one.decode(body)] if body.lstrip()[:1] == b"{" else _many.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise _why_unreadable(body) from None
-    if len(events) > MAX_EVENTS:
-        raise TooLarge(f"A request carries at most {MAX_EVENTS:,} events, and this has {len(events):,}.")
-    problems = [Problem(index, *found) for index, event in enumerate(events) if (found := _objection(event))]
-    if problems:
-        raise _refusal(problems, len(events))
-    return events
+def objection(event: Event, has_controls: bool = True) -> Wrong | None:
+    """What the types cannot say. Without `has_controls`, the caller knows that no text holds a control character."""
+    if not 1970 <= event.time.year <= 9998:
+        return Wrong(("time",), "The year is outside 1970 to 9998")
+    if has_controls and (wrong := _control(event)):
+        return wrong
+    for name, value in event.properties.items():
+        kind = type(value)
+        if kind is int:
+            if not -_TOO_BIG < value < _TOO_BIG:
+                return Wrong(("properties", name), _NUMBER_LIMIT)
+        elif (kind is dict or kind is list or has_controls) and (
+            wrong := _wrong(value, MAX_DEPTH - 1, ("properties", name))
+        ):
+            return wrong
+    return None
+
+
+def pointer(path: Path) -> str:
+    """RFC 6901. A step of endless length is cut."""
+    return "".join("/" + str(step)[:_LONGEST_STEP].replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def json_of(value: Any) -> bytes:
@@ -87,7 +107,8 @@ def body_hash(event: Event, properties: bytes) -> bytes:
     return hashlib.sha256(_encoder.encode(said)).digest()
 
 
-def _number(text: str) -> Decimal:
+def exact_number(text: str) -> Decimal:
+    """A JSON number that is no int. Raises ValueError when it is too large or too fine to keep."""
     if len(text) <= WHOLE_DIGITS + DECIMALS + 2:
         number = Decimal(text)
         if number.adjusted() < WHOLE_DIGITS and int(number.as_tuple().exponent) >= -DECIMALS:
@@ -95,92 +116,31 @@ def _number(text: str) -> Decimal:
     raise ValueError(_NUMBER_LIMIT)
 
 
-_one = msgspec.json.Decoder(Event, float_hook=_number)
-_many = msgspec.json.Decoder(list[Event], float_hook=_number)
-_any = msgspec.json.Decoder(float_hook=_number)
 _encoder = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
 
-def _objection(event: Event) -> tuple[str, str] | None:
-    """What the types cannot say: the field and what is wrong with it."""
-    if not 1970 <= event.time.year <= 9998:
-        return "time", "The year is outside 1970 to 9998"
-    for name, value in event.properties.items():
-        kind = type(value)
-        if "\0" in name or (kind is str and "\0" in value):
-            return _property(name), "NUL characters cannot be stored"
-        if kind in (int, dict, list) and (wrong := _wrong(value, MAX_DEPTH - 1)):
-            return _property(name), wrong
-    return None
+def _control(event: Event) -> Wrong | None:
+    words = (("id", event.id), ("type", event.type), ("customer", event.customer_key), ("source", event.source))
+    for name, word in words:
+        if isinstance(word, str) and _CONTROL.search(word):
+            return Wrong((name,), "Control characters are not allowed")
+    return next((Wrong(("properties", name), _NUL) for name in event.properties if "\0" in name), None)
 
 
-def _property(name: str) -> str:
-    return f"properties.{name[:80]}"
-
-
-def _wrong(value: Any, depth: int) -> str | None:
+def _wrong(value: Any, depth: int, path: Path) -> Wrong | None:
     match value:
         case str():
-            return "NUL characters cannot be stored" if "\0" in value else None
+            return Wrong(path, _NUL) if "\0" in value else None
         case int():
-            return _NUMBER_LIMIT if abs(value) >= _TOO_BIG else None
+            return None if abs(value) < _TOO_BIG else Wrong(path, _NUMBER_LIMIT)
         case dict() | list() if depth == 0:
-            return f"Properties nest at most {MAX_DEPTH} levels deep"
+            return Wrong(path, TOO_DEEP)
         case dict():
-            inner = [*value, *value.values()]
+            if any("\0" in name for name in value):
+                return Wrong(path, _NUL)
+            inner = list(value.items())
         case list():
-            inner = value
+            inner = list(enumerate(value))
         case _:
             return None
-    return next((wrong for item in inner if (wrong := _wrong(item, depth - 1))), None)
-
-
-def _refusal(problems: list[Problem], total: int) -> Unreadable:
-    wrong = f"{len(problems):,} of {total:,} events" if total > 1 else "The event"
-    return Unreadable(f"{wrong} cannot be read; nothing was stored.", problems[:MAX_ERRORS])
-
-
-def _why_unreadable(body: bytes) -> Unreadable:
-    """Go through a refused body slowly, event by event, to say which and what."""
-    try:
-        raws = msgspec.json.decode(body, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
-    except msgspec.ValidationError:
-        return Unreadable("Send a JSON array of events, or one event as a JSON object.")
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
-        return Unreadable(f"The body cannot be read as JSON: {problem}.")
-    parts = [msgspec.Raw(body)] if isinstance(raws, dict) else raws
-    problems = [Problem(index, *found) for index, raw in enumerate(parts) if (found := _problem_with(raw))]
-    if not problems:
-        return Unreadable("The body cannot be read as JSON.")
-    return _refusal(problems, len(parts))
-
-
-def _problem_with(raw: msgspec.Raw) -> tuple[str, str] | None:
-    try:
-        return _objection(_one.decode(raw))
-    except RecursionError:
-        return "properties", f"Properties nest at most {MAX_DEPTH} levels deep"
-    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
-        message, _, where = str(problem).partition(" - at `$")
-    named = re.search(r"field `([^`]*)`", message)
-    field = where.rstrip("`").removeprefix(".").removesuffix("[...]") or (named[1] if named else "")
-    if field.startswith("properties") and (culprit := _culprit(raw)):
-        field = _property(culprit)
-    if "matching regex" in message:
-        message = "Control characters are not allowed"
-    return field, message
-
-
-def _culprit(raw: msgspec.Raw) -> str | None:
-    """The property that cannot be read."""
-    properties = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])["properties"]
-    try:
-        values = msgspec.json.decode(properties, type=dict[str, msgspec.Raw])
-    except msgspec.MsgspecError:
-        return None
-    for name, value in values.items():
-        try:
-            _any.decode(value)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-            return name
-    return None
+    return next((wrong for step, item in inner if (wrong := _wrong(item, depth - 1, (*path, step)))), None)

@@ -54,7 +54,8 @@ def ingest(events: Sequence[Event], *, source: str, at: datetime) -> list[Verdic
     """Take in what a source reports; a verdict for each event, in order. Durable once it returns.
 
     Identity comes first: what is already counted answers duplicate (or conflict, if it says something else), whatever
-    else is wrong with it. What cannot be counted is kept in quarantine. Sending anything again is harmless.
+    else is wrong with it. What cannot be counted is kept in quarantine. Sending anything again is harmless. Raises
+    OperationalError, with nothing stored, when the database is away or busy for longer than USAGE_TIMEOUT_SECONDS.
     """
     screen = _screen(events, at, timedelta(days=settings.USAGE_WINDOW_DAYS))
     entries = [_entry(event, source, at, screen) for event in events]
@@ -62,10 +63,17 @@ def ingest(events: Sequence[Event], *, source: str, at: datetime) -> list[Verdic
     for entry in entries:
         firsts.setdefault(entry.row.identity, entry)
     with transaction.atomic():
+        _wait_at_most(settings.USAGE_TIMEOUT_SECONDS)
         counted = _store_countable(firsts.values())
         judged = [_judge(entry, firsts[entry.row.identity], counted) for entry in entries]
         _quarantine([(entry, verdict) for entry, verdict in zip(entries, judged, strict=True) if verdict.reason], at)
     return judged
+
+
+def _wait_at_most(seconds: int) -> None:
+    """Rather give up, with nothing stored, than hold a sender for ever behind another's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds}s"])
 
 
 def replay(quarantined: QuarantinedEvent, *, act: Act) -> QuarantinedEvent:

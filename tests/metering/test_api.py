@@ -10,6 +10,7 @@ from django.test import Client
 from governance.clock import clock_set_to
 from metering.events import MAX_BYTES
 from metering.models import Meter, QuarantinedEvent, UsageEvent
+from metering.reading import FORMS
 from tests import cast
 from tests.metering.conftest import NOON
 
@@ -92,21 +93,21 @@ def test_one_event_needs_no_array_and_may_name_its_source(gateway: Client) -> No
 
 
 @pytest.mark.parametrize(
-    ("body", "index", "field"),
+    ("body", "index", "pointer"),
     [
-        ([GOOD, {**GOOD, "id": "a\0"}], 1, "id"),
-        ([GOOD, {**GOOD, "time": "soon"}], 1, "time"),
-        ([GOOD, {**GOOD, "properties": {"a": ["\0"]}}], 1, "properties.a"),
-        (json.dumps([GOOD, GOOD]).replace('"tokens": 5', '"tokens": 1e99').encode(), 0, "properties.tokens"),
-        ({**GOOD, "customer": 7}, 0, "customer"),
-        ([GOOD, 7], 1, ""),
+        ([GOOD, {**GOOD, "id": "a\0"}], 1, "/1/id"),
+        ([GOOD, {**GOOD, "time": "soon"}], 1, "/1/time"),
+        ([GOOD, {**GOOD, "properties": {"a": ["\0"]}}], 1, "/1/properties/a/0"),
+        (json.dumps([GOOD, GOOD]).replace('"tokens": 5', '"tokens": 1e99').encode(), 0, "/0/properties/tokens"),
+        ({**GOOD, "customer": 7}, 0, "/customer"),
+        ([GOOD, 7], 1, "/1"),
     ],
 )
-def test_a_malformed_event_refuses_everything(gateway: Client, body: Any, index: int, field: str) -> None:
+def test_a_malformed_event_refuses_everything(gateway: Client, body: Any, index: int, pointer: str) -> None:
     response = post(gateway, body)
     assert response.status_code == 400
     found = response.json()["errors"][0]
-    assert (found["index"], found["field"], bool(found["message"])) == (index, field, True)
+    assert (found["index"], found["pointer"], bool(found["message"])) == (index, pointer, True)
     assert "nothing was stored" in response.json()["detail"]
     assert not UsageEvent.objects.exists()
     assert not QuarantinedEvent.objects.exists()
@@ -131,7 +132,7 @@ def test_a_body_that_cannot_be_taken_is_refused(gateway: Client, body: bytes, st
     assert not UsageEvent.objects.exists()
 
 
-def test_only_json_is_taken(gateway: Client) -> None:
+def test_other_media_are_not_taken(gateway: Client) -> None:
     assert post(gateway, b"a,b", "text/csv").status_code == 415
     assert gateway.put(URL, "{}", content_type="application/json").status_code == 405
 
@@ -227,7 +228,8 @@ def test_the_schema_shows_examples(client: Client, db: None) -> None:
     report = schema["paths"]["/api/v1/usage-events"]["post"]
     body = report["requestBody"]["content"]["application/json"]
     assert body["examples"]["AnEvent"]["value"][0]["id"] == "req-7f3a"
-    assert set(report["responses"]) == {"200", "400", "413"}
+    assert set(report["responses"]) == {"200", "400", "413", "415", "503"}
+    assert set(report["requestBody"]["content"]) == set(FORMS)
     assert [p["name"] for p in schema["paths"]["/api/v1/usage"]["get"]["parameters"]] == [
         "customer",
         "from",
