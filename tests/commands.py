@@ -1,11 +1,15 @@
-"""Run `manage.py` as a stranger would: in a process of its own, on the tests' server but not in their database."""
+"""Run `manage.py` as a stranger would: in a process of its own, on the tests' server but not in their database.
+
+Other processes that are to work in the test's own database are told its `address`.
+"""
 
 import os
 import subprocess
 import sys
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
+from django.db import connection
 
 from config.environment import BASE_DIR
 
@@ -22,3 +26,10 @@ def manage(*arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=300,
     )
+
+
+def address() -> str:
+    """Of the database that this test has."""
+    known = connection.settings_dict
+    where = urlencode({"host": known["HOST"], "port": known["PORT"]} if known["PORT"] else {"host": known["HOST"]})
+    return f"postgres://{known['USER']}:{known['PASSWORD']}@/{known['NAME']}?{where}"

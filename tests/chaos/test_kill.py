@@ -13,10 +13,8 @@ from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
-from django.db import connection
 from pytest_django import Settings
 
 from config.environment import BASE_DIR
@@ -27,6 +25,7 @@ from invoicing.models import BillingOutcome, BillingRun, Invoice
 from ledger.models import JournalEntry
 from tests.chaos import world
 from tests.chaos.world import FEB_3
+from tests.commands import address
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,13 +80,6 @@ def victim(stripe: FakeStripe, settings: Settings, tmp_path: Path, transactional
     yield Victim(process)
     process.stdin.close()
     process.wait(timeout=30)
-
-
-def address() -> str:
-    """Of the database that this test has."""
-    known = connection.settings_dict
-    where = urlencode({"host": known["HOST"], "port": known["PORT"]} if known["PORT"] else {"host": known["HOST"]})
-    return f"postgres://{known['USER']}:{known['PASSWORD']}@/{known['NAME']}?{where}"
 
 
 def company(customers: int) -> None:

@@ -19,13 +19,14 @@ class DeadLetter:
 
     `outcome` is "refused" (the server could not read it and kept nothing), or the server's word for what it kept
     aside: "quarantined" (somebody can put the cause right and replay it there), "conflict" (its id says something else
-    already). `reason` is the server's code, if there is one; `detail` says it in words; `field` is the field meant.
+    already). `reason` is the server's code, if there is one; `detail` says it in words; `pointer` (JSON Pointer) where
+    in the event.
     """
 
     outcome: str
     reason: str
     detail: str
-    field: str
+    pointer: str
     body: str
 
     @property
@@ -44,7 +45,7 @@ class DeadLetter:
             "outcome": self.outcome,
             "reason": self.reason,
             "detail": self.detail,
-            "field": self.field,
+            "pointer": self.pointer,
         }
         return f'{json.dumps(said)[:-1]}, "event": {self.body}}}\n'
 

@@ -122,7 +122,10 @@ class Sender:
             return
         problems = problems or {0: ("", refusal.detail)}
         self._bury(
-            [DeadLetter(REFUSED, "", message, field, batch[index].body) for index, (field, message) in problems.items()]
+            [
+                DeadLetter(REFUSED, "", message, pointer, batch[index].body)
+                for index, (pointer, message) in problems.items()
+            ]
         )
         self._spool.remove([batch[index] for index in problems])
 

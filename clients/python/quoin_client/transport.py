@@ -33,7 +33,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The whole request was declined, nothing is stored. `problems` are (field, message) by the event's place in it."""
+    """The whole request was declined, nothing is stored. `problems` are (pointer, message) by the event's place."""
 
     detail: str
     problems: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -111,7 +111,8 @@ def _problems(said: dict[str, Any], count: int) -> dict[int, tuple[str, str]]:
     problems: dict[int, tuple[str, str]] = {}
     for each in said.get("errors") or []:
         if isinstance(each, dict) and isinstance(index := each.get("index"), int) and 0 <= index < count:
-            problems.setdefault(index, (str(each.get("field", "")), str(each.get("message", ""))))
+            pointer = str(each.get("pointer", "")).removeprefix(f"/{index}")
+            problems.setdefault(index, (pointer, str(each.get("message", ""))))
     return problems
 
 
