@@ -7,6 +7,7 @@ Both are measured in turns, so that a busy minute of the machine slows both.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
+from time import process_time
 
 from config.bench.figures import Figure, in_turns
 from pricing.charges import (
@@ -62,6 +63,7 @@ def figures(bench: str, rounds: int = 9) -> Iterator[Figure]:
             lambda case=case, measured=measured: _ours(case.charge, measured),  # type: ignore[misc]
             lambda case=case: [case.straight(quantity) for quantity in QUANTITIES],  # type: ignore[misc]
             rounds,
+            process_time,
         )
         yield Figure(bench, name, len(QUANTITIES) / ours, "ratings/s", len(QUANTITIES) / limit)
 

@@ -45,12 +45,15 @@ class Figure:
         }
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """How long it takes once, on the clock of the wall."""
+Clock = Callable[[], float]
+
+
+def seconds(work: Callable[[], object], clock: Clock = perf_counter) -> float:
+    """How long it takes once, on the clock of the wall; or with `process_time`, how long a core is busy with it."""
     gc.collect()
-    began = perf_counter()
+    began = clock()
     work()
-    return perf_counter() - began
+    return clock() - began
 
 
 def typical(work: Callable[[], object], times: int = 5, before: Callable[[], object] = lambda: None) -> float:
@@ -62,7 +65,9 @@ def typical(work: Callable[[], object], times: int = 5, before: Callable[[], obj
     return median(taken)
 
 
-def in_turns(first: Callable[[], object], second: Callable[[], object], times: int) -> tuple[float, float]:
+def in_turns(
+    first: Callable[[], object], second: Callable[[], object], times: int, clock: Clock = perf_counter
+) -> tuple[float, float]:
     """The median time of each, measured one after the other again and again: a busy minute slows both."""
-    taken = [(seconds(first), seconds(second)) for _ in range(times)]
+    taken = [(seconds(first, clock), seconds(second, clock)) for _ in range(times)]
     return median(one for one, _ in taken), median(two for _, two in taken)
