@@ -1,5 +1,6 @@
 """Tables of the catalog: products and their costs and features, rate cards, versions, rates, rules of selection."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
@@ -9,6 +10,7 @@ from catalog import guards
 from catalog.fields import ChargeField
 from governance.entities import Entity, Lifecycle, append_only
 from metering.models import Meter
+from pricing.money import plain
 
 PRICE: dict[str, Any] = {"max_digits": 28, "decimal_places": 12}
 
@@ -215,6 +217,11 @@ class RateCardVersion(Entity, Lifecycle):
             guards.published_after_review(),
             guards.published_is_immutable(),
         ]
+
+    @property
+    def factor(self) -> Decimal:
+        """`base_factor` without the zeros that its column adds: they would show in every price times it."""
+        return Decimal(plain(self.base_factor))
 
     def __str__(self) -> str:
         return f"{self.card} v{self.number}" if self.number else f"{self.card} ({self.get_status_display().lower()})"

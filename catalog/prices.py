@@ -88,8 +88,8 @@ def price_rows(version: RateCardVersion, base: RateCardVersion | None) -> list[P
         for rate in each.rates.select_related("product__meter"):
             own = rate if each is version else None
             offer = offer_of(rate)
-            if own is None and version.base_factor != 1:
-                offer = offer._replace(charge=offer.charge.exchanged(version.base_factor))
+            if own is None and version.factor != 1:
+                offer = offer._replace(charge=offer.charge.exchanged(version.factor))
             rows[rate.product_id] = PriceRow(
                 rate.product, offer, sentence_of(offer, currency), billed(offer), each, own
             )
@@ -258,6 +258,6 @@ def _sheet(version: RateCardVersion, offers: Mapping[UUID, Offer], effective_fro
         offers=offers,
         reach=version.reach,
         existing_from=version.existing_from,
-        base_factor=Decimal(version.base_factor),
+        base_factor=version.factor,
         restores_from=version.restores.effective_from if version.restores else None,
     )
