@@ -195,9 +195,10 @@ def impact_lines(impact: Impact) -> list[str]:
 
 
 def _line(each: InCurrency) -> str:
+    difference = _shown(each.difference, each.currency, signed=True)
     words = (
         f"last full month of {counted(each.contracts, 'contract')} in {each.currency}: "
-        f"{_shown(each.before, each.currency)} → {_shown(each.after, each.currency)} ({_shown(each.difference, each.currency, signed=True)}); "
+        f"{_shown(each.before, each.currency)} → {_shown(each.after, each.currency)} ({difference}); "
         f"{each.winners:,} pay less, {each.losers:,} more, {each.unchanged:,} the same"
     )
     if each.margin_before is not None and each.margin_after is not None:
