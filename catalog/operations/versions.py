@@ -19,7 +19,6 @@ from governance.change import change, locked
 
 Status = RateCardVersion.Status
 Reach = RateCardVersion.Reach
-PLANNED = ("reach", "base_factor")
 
 
 def draft_version(card: RateCard, *, note: str = "", act: Act) -> RateCardVersion:
