@@ -58,7 +58,7 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """The customer contoso and a meter of its tokens, for all tests of a file: to empty the database takes seconds."""
     with django_db_blocker.unblock():
         cast.contoso()
-        cast.meter("input-tokens", "ContextTokens")
+        cast.meter("input-tokens", "input_tokens")
         yield
         call_command("flush", verbosity=0, interactive=False)
 

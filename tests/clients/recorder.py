@@ -8,7 +8,7 @@ from quoin_client import Client
 def main(url: str, key: str, spool: str, source: str) -> None:
     client = Client(url, key, spool=spool, source=source, batch_size=20, batch_seconds=0.01)
     while True:
-        event_id = client.record("llm.request", "contoso", {"ContextTokens": 1})
+        event_id = client.record("llm.request", "contoso", {"input_tokens": 1})
         sys.stdout.write(f"{event_id}\n")
         sys.stdout.flush()
 

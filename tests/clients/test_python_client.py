@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from decimal import Decimal
 from email.utils import format_datetime
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +29,7 @@ from tests.clients.front import LOSE_THE_ANSWER, Front
 # What the server commits is seen from here; what a test writes would not be seen there.
 pytestmark = pytest.mark.django_db
 
-ONE = {"ContextTokens": 1}
+ONE = {"input_tokens": 1}
 NOWHERE = "http://127.0.0.1:9"  # the port of discard, which nobody serves
 Fronts = Callable[..., Front]
 
@@ -41,7 +43,7 @@ def counted(source: str) -> list[str]:
 def test_an_event_arrives_as_it_was_recorded(quoin: Server, key: str, client_of: Clients, source: str) -> None:
     client = client_of(quoin.url, key)
     at = datetime.now(UTC) - timedelta(hours=1)
-    properties = {"ContextTokens": Decimal("0.10000000000000000001"), "rate": 0.1, "deep": [{"a": Decimal("1E+3")}]}
+    properties = {"input_tokens": Decimal("0.10000000000000000001"), "rate": 0.1, "deep": [{"a": Decimal("1E+3")}]}
     assert client.record("llm.request", "contoso", properties, "req-1", at) == "req-1"
     assert client.flush(20)
     event = UsageEvent.objects.get(source=source)
@@ -112,6 +114,40 @@ def test_a_forked_child_goes_on_with_its_parents_client(
     os.write(tell, b".")
     assert os.waitpid(child, 0) == (child, 0)
     assert counted(source) == ["after the parent", "of the parent", "while the parent lives"]
+
+
+def examples(page: str, spool: Path, source: str, **known: Any) -> dict[str, Any]:
+    """What the Python of a page leaves behind, when its reader has put in what is theirs."""
+    text = (BASE_DIR / page).read_text().replace("/var/lib/gateway/usage.spool", str(spool))
+    text = text.replace("https://quoin.example.com", known["QUOIN"]).replace("gateway", source)
+    for block in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        exec(block, known)
+    return known
+
+
+def test_the_example_of_the_readme_works(quoin: Server, key: str, spool: Path, source: str) -> None:
+    examples("clients/python/README.md", spool, source, QUOIN=quoin.url, KEY=key)
+    assert len(counted(source)) == 1
+
+
+def test_the_examples_of_the_api_work(quoin: Server, key: str, spool: Path, source: str) -> None:
+    page = examples("docs/api.md", spool, source, QUOIN=quoin.url, KEY=key)
+    said = {
+        "tenant.id": "contoso",
+        "gen_ai.request.model": "large",
+        "gen_ai.usage.input_tokens": 7,
+        "gen_ai.usage.output_tokens": 3,
+    }
+    ended = int(datetime.now(UTC).timestamp()) * 10**9 + 123_456_789
+    context = SimpleNamespace(trace_id=0xABC, span_id=0xDEF)
+    for attributes in (said, said, {"tenant.id": "contoso"}):
+        page["report"](SimpleNamespace(attributes=attributes, context=context, end_time=ended))
+    assert page["quoin"].close(20)
+    span, _ = counted(source)
+    assert span == f"{'abc':0>32}-{'def':0>16}"
+    event = UsageEvent.objects.get(source=source, event_id=span)
+    assert event.properties == {"input_tokens": 7, "output_tokens": 3, "model": "large"}
+    assert abs(event.occurred_at.timestamp() - ended / 1e9) < 1e-5
 
 
 # ---------------------------------------------------------------- the server dies
@@ -256,7 +292,7 @@ def test_what_is_not_counted_is_told_with_the_servers_reason(
             client.record("llm.request", "contoso", ONE | {"name": "\ud800"}, f"bad-{number}", at)
     client.record("llm.request", "nobody", ONE | {"exact": Decimal("0.10")}, "stranger", at)
     assert client.flush(20)
-    client.record("llm.request", "contoso", {"ContextTokens": 2}, "good-00", at)
+    client.record("llm.request", "contoso", {"input_tokens": 2}, "good-00", at)
     assert client.flush(20)
 
     assert counted(source) == [f"good-{number:02}" for number in range(20)]
@@ -270,7 +306,7 @@ def test_what_is_not_counted_is_told_with_the_servers_reason(
     assert (by_id["bad-3"].pointer, by_id["bad-3"].detail) == ("/properties/name", "NUL characters cannot be stored")
     assert by_id["bad-11"].outcome == "refused"
     assert by_id["stranger"].detail == "No customer has the key 'nobody'."
-    assert by_id["stranger"].event["properties"] == {"ContextTokens": 1, "exact": Decimal("0.10")}
+    assert by_id["stranger"].event["properties"] == {"input_tokens": 1, "exact": Decimal("0.10")}
     lines = Path(f"{spool}.dead-letters.ndjson").read_text().splitlines()
     assert [(line["event"], line["outcome"], line["detail"]) for line in map(json.loads, lines)] == [
         (json.loads(each.body), each.outcome, each.detail) for each in told
