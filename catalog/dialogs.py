@@ -17,6 +17,7 @@ from catalog.forms import InstantWidget
 from catalog.history import scheduled_after
 from catalog.lint import Finding, Severity, findings
 from catalog.models import RateCard, RateCardVersion
+from catalog.presentation import by_rule
 from catalog.queries import version_at
 from governance import clock
 from governance.admin_base import PlainDecimal, ReasonForm
@@ -110,7 +111,7 @@ class SubmitForm(ReasonForm):
             self.order_fields(self.field_order)
 
     def get_before_template_context(self, request: Any, object_id: Any = None) -> dict[str, Any]:
-        return {"findings": [finding for finding in self.findings if finding.severity != Severity.NOTE]}
+        return {"findings": by_rule(each for each in self.findings if each.severity != Severity.NOTE)}
 
 
 class PublishForm(ReasonForm):
