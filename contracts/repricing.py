@@ -5,7 +5,7 @@ prices. So a term here belongs to no contract, and is not explained to anybody.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -111,11 +111,8 @@ def _edition(editions: Sequence[Edition], agreed: AgreedLine, start: datetime, a
     if not editions:
         return None
     begun = next((each for each in reversed(editions) if each.since <= start), editions[0])
-    later = (each for each in reversed(editions) if begun.since < each.since <= at and suits(agreed, each.charge))
-    found = next(later, begun)
-    if (found.cycle_months, found.in_advance) == (begun.cycle_months, begun.in_advance):
-        return found
-    return replace(found, cycle_months=begun.cycle_months, in_advance=begun.in_advance)
+    later = (each for each in reversed(editions) if begun.since < each.since <= at and suits(agreed, begun, each))
+    return next(later, begun)
 
 
 def _recurring(edition: Edition | None) -> Edition | None:

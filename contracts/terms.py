@@ -205,7 +205,7 @@ def _line(deal: Deal, line: DealLine) -> ContractTerm:
     prices = [
         Price(line.start if each is first else each.since, each.charge, each.source)
         for each in editions
-        if each is first or suits(line.agreed, each.charge)
+        if each is first or suits(line.agreed, first, each)
     ]
     try:
         term = Term(
@@ -243,13 +243,16 @@ def _editions_in_force(line: DealLine) -> list[Edition]:
     return [*before[-1:], *during] or list(line.editions[:1])
 
 
-def suits(agreed: LineTerms, charge: Charge) -> bool:
-    """Whether a later price can apply to what was agreed: one that needs no quantity (a flat one, a share of other
-    lines) not to measured units or several of a thing, and one that does not to neither.
+def suits(agreed: LineTerms, first: Edition, later: Edition) -> bool:
+    """Whether a later price can apply to what was agreed at first.
 
-    One that cannot leaves the price before it in force.
+    One that needs no quantity (a flat one, a share of other lines) not to measured units or several of a thing, and one
+    that does not to neither; nor one for another rhythm: a yearly amount is not a monthly one. One that cannot leaves
+    the price before it in force.
     """
-    if charge.basis == "quantity":
+    if (first.cycle_months, first.in_advance) != (later.cycle_months, later.in_advance):
+        return False
+    if later.charge.basis == "quantity":
         return agreed.product.meter is not None or agreed.quantity is not None
     return agreed.product.meter is None and agreed.quantity in (None, 1)
 

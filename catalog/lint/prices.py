@@ -46,8 +46,8 @@ def other_rhythm(candidate: Candidate) -> Found:
             yield (
                 candidate.products[product].name,
                 (
-                    f"It is billed {billed(offer)}, no longer {billed(was)}. Contracts that run go on in their rhythm "
-                    "and would pay the new price in it. Let it reach new contracts only, or sell a new product."
+                    f"It is billed {billed(offer)}, no longer {billed(was)}. Contracts that run keep their price and "
+                    "rhythm, whatever the reach; only new ones get this."
                 ),
             )
 

@@ -143,7 +143,7 @@ def test_refusals_are_red_messages_and_change_nothing(
         ("reopen", "Reopen is not possible any more: Standard USD v1 has changed meanwhile."),
     ]:
         assert press(client, published, button) == [sentence]
-    draft = operations.draft_version(card, act=by(ann, at=APRIL))
+    operations.draft_version(card, act=by(ann, at=APRIL))
     assert press(client, card, "draft") == [
         "Draft next version is not possible any more: Standard USD has changed meanwhile."
     ]

@@ -537,8 +537,8 @@ def test_other_rhythm() -> None:
         (
             "Platform fee",
             (
-                "It is billed yearly, in advance, no longer monthly, in arrears. Contracts that run go on in their "
-                "rhythm and would pay the new price in it. Let it reach new contracts only, or sell a new product."
+                "It is billed yearly, in advance, no longer monthly, in arrears. Contracts that run keep their price "
+                "and rhythm, whatever the reach; only new ones get this."
             ),
         )
     ]

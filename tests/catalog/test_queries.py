@@ -74,7 +74,8 @@ def test_a_difference_names_what_was_added_changed_and_removed(
     assert prices.difference(before, after, at=MAY) == []
     operations.set_rate(after, tokens, DEARER, act=by(ann))
     operations.set_rate(after, fee, Flat(Decimal(25)), act=by(ann))
-    assert [(row.product, row.kind, row.before_text, row.after_text) for row in prices.difference(before, after, at=MAY)] == [
+    found = prices.difference(before, after, at=MAY)
+    assert [(row.product, row.kind, row.before_text, row.after_text) for row in found] == [
         (tokens, "changed", f"{TIERED_SENTENCE}, monthly, in arrears", "$3.00 per million, monthly, in arrears"),
         (fee, "added", "", "$25.00 flat, monthly, in arrears"),
     ]

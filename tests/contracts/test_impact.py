@@ -224,7 +224,8 @@ def test_fees_count_with_their_share_of_the_month_and_of_a_longer_cycle() -> Non
     follows("fabrikam", version, lines=["platform-fee"], start_on=date(2026, 1, 17))
     change = catalog.draft_version(standard.card, act=cast.act(ANN, at=FEBRUARY))
     for product, charge, months in ((yearly, Decimal(730), 12), (setup, Decimal(900), 0)):
-        catalog.set_rate(change, product, Flat(charge), cycle_months=months, act=cast.act(ANN, at=FEBRUARY))
+        rhythm = {"cycle_months": months, "in_advance": bool(months)}
+        catalog.set_rate(change, product, Flat(charge), **rhythm, act=cast.act(ANN, at=FEBRUARY))
     catalog.set_rate(change, cast.product("platform-fee"), Flat(Decimal(31)), act=cast.act(ANN, at=FEBRUARY))
     impact = impact_of(change, at=FEBRUARY)
     # 31 of 365 days of the yearly price and the whole fee; Fabrikam 15 of 31 days of the fee. Setup was in December.

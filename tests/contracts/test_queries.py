@@ -121,3 +121,15 @@ def test_a_line_ends_where_its_contract_was_ended() -> None:
     assert term.term.end == MARCH
     assert purchase.term.end == datetime(2027, 1, 1, tzinfo=UTC)
     assert ended.end_at - MARCH == timedelta(0)
+
+
+def test_a_price_for_another_rhythm_leaves_running_contracts_theirs() -> None:
+    following = signed(follows=True, commits=[])
+    draft = cast.catalog.draft_version(cast.card(), act=cast.act("ann"))
+    tokens = cast.product("output-tokens")
+    cast.catalog.set_rate(draft, tokens, DEARER, cycle_months=12, act=cast.act("ann"))
+    draft = cast.catalog.submit_version(draft, warnings_accepted="Meant so", act=cast.act("ann"))
+    cast.approve_all(draft, "cara")
+    cast.catalog.publish_version(draft, effective_from=MARCH, act=cast.act("ann"))
+    (term,) = queries.terms_of([following])[following.pk]
+    assert [price.charge for price in term.term.prices] == [cast.OUTPUT]
