@@ -109,6 +109,7 @@ MATRIX: dict[str, list[str]] = {
         *PRICES,
         "view:integrations",
         "metering.add_meter",
+        "metering.add_usageevent",
         "metering.change_quarantinedevent",
         "governance.view_systemkey",
         "governance.add_systemkey",

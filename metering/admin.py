@@ -19,6 +19,7 @@ from governance.acts import Act, Refused
 from governance.admin_base import GovernedAdmin, ReasonForm, operation
 from governance.doors import may
 from metering import operations, queries
+from metering.admin_upload import UploadsUsage
 from metering.events import json_of
 from metering.models import Meter, QuarantinedEvent, UsageEvent
 
@@ -78,8 +79,8 @@ class MeterAdmin(GovernedAdmin):
 
 
 @admin.register(UsageEvent)
-class UsageEventAdmin(GovernedAdmin):
-    """Every counted event, as it was reported. Nothing here can be changed."""
+class UsageEventAdmin(UploadsUsage):
+    """Every counted event, as it was reported. Nothing here can be changed; more can be taken in."""
 
     list_display = ["event_id", "source", "type", "customer_key", "occurred", "stored"]
     search_fields = ["=event_id", "=customer_key"]

@@ -77,6 +77,7 @@ VERBS = {
     "catalog_ratecardversion_reopen": "ann",
     "catalog_ratecardversion_roll_back": "ann",
     "catalog_ratecardversion_withdraw": "ann",
+    "metering_usageevent_upload": "eric",
     "metering_quarantinedevent_replay": "eric",
     "metering_quarantinedevent_dismiss": "eric",
     "metering_quarantinedevent_replay_all": "eric",
