@@ -64,8 +64,8 @@ class Client:
         self._recorded = 0
         self._starting = threading.Lock()
         self._sender: Sender | None = None
-        self._running()
         _alive.add(self)
+        self._running()
 
     def record(
         self,
