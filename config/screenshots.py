@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.urls import reverse
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
+from catalog.models import RateCardVersion
 from config import browser, demo
 from config.cast import PASSWORD
 from config.journey.stage import stage
@@ -60,12 +61,16 @@ def take(folder: Path) -> Iterator[Path]:
 
 
 def _pictures(url: str) -> list[Picture]:
-    """Finance at home, an offer that waits for approval, and the month in which a customer's commit ran out."""
+    """Finance at home, prices being changed and shown, an offer that waits, and a month in which a commit ran out."""
+    change = RateCardVersion.objects.get(card__key="standard-usd", status=RateCardVersion.Status.IN_REVIEW)
+    review = reverse("admin:catalog_ratecardversion_change", args=[change.pk])
     offer = Quote.objects.get(customer__key="wide")
     invoice = Invoice.objects.filter(customer__key="fabrikam", drawn__lt=0).latest("sequence")
     page = reverse("admin:quoting_quote_change", args=[offer.pk])
     return [
         Picture("home", f"{url}/admin/", "cara"),
+        Picture("prices", f"{url}{review}", "ann"),
+        Picture("price-page", f"{url}/prices/standard-usd"),
         Picture("quote", f"{url}{page}", "ben"),
         Picture("invoice", f"{url}{urlsplit(link_to(invoice)).path}", opens="details:first-of-type > summary"),
     ]
