@@ -87,11 +87,11 @@ def test_what_is_not_committed_is_not_there(tokens: Meter) -> None:
 
 def test_after_resends_a_batch_is_looked_up_first(tokens: Meter, django_assert_num_queries) -> None:
     outcomes([event("e1")])
-    with django_assert_num_queries(11):  # meters; COPY, taken back; look up; COPY; their savepoints
+    with django_assert_num_queries(12):  # meters; patience; COPY, taken back; look up; COPY; their savepoints
         outcomes([event("e1"), event("e2")])
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         outcomes([event("e2"), event("e3")])
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         outcomes([event("e3"), event("e2")])
     assert UsageEvent.objects.count() == 3
 
