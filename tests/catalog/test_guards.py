@@ -13,7 +13,7 @@ from catalog.models import Product, Rate, RateCard, RateCardVersion
 from governance.change import change
 from governance.models import ApprovalRequest
 from pricing.charges import dump
-from tests.catalog.cards import APRIL, DEARER, MARCH, MAY, TIERED, agree, by
+from tests.catalog.cards import APRIL, DEARER, MARCH, MAY, TIERED, by
 from tests.catalog.conftest import Publish
 
 pytestmark = pytest.mark.django_db
