@@ -49,7 +49,7 @@ def prices() -> RateCardVersion:
     cast.standard_card()
     draft = catalog.draft_version(cast.card(), act=cast.act("ann"))
     catalog.set_rate(draft, cast.product("platform-fee"), cast.FEE, cycle_months=12, act=cast.act("ann"))
-    return catalog.submit_version(draft, act=cast.act("ann"))
+    return catalog.submit_version(draft, warnings_accepted="Meant so", act=cast.act("ann"))
 
 
 def client_of(user: User | str) -> Client:
@@ -340,6 +340,6 @@ def test_the_prices_of_another_version_are_not_slipped_in(prices: RateCardVersio
     press(ann, prices, "reopen")
     cheap = PerUnit(Decimal(1), per=cast.MILLION)
     catalog.set_rate(prices, cast.product("output-tokens"), cheap, act=cast.act("ann", "Slipped in"))
-    press(ann, prices, "submit")
+    press(ann, prices, "submit", warnings_accepted="Meant so")
     with nothing_written():
         assert press(ann, prices, "publish").said[0].startswith("This needs approval first: finance")
