@@ -11,476 +11,813 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0001_initial'),
-        ('governance', '0001_initial'),
+        ("catalog", "0001_initial"),
+        ("governance", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CostRate',
+            name="CostRate",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('dimensions', models.JSONField(blank=True, default=dict, help_text='{"model": "large"}; empty: whatever it is')),
-                ('since', models.DateTimeField()),
-                ('unit_cost', models.DecimalField(decimal_places=12, max_digits=28)),
-                ('per', models.DecimalField(decimal_places=12, default=1, help_text='for how many units the cost is given', max_digits=28)),
-                ('currency', models.CharField(max_length=3)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "dimensions",
+                    models.JSONField(blank=True, default=dict, help_text='{"model": "large"}; empty: whatever it is'),
+                ),
+                ("since", models.DateTimeField()),
+                ("unit_cost", models.DecimalField(decimal_places=12, max_digits=28)),
+                (
+                    "per",
+                    models.DecimalField(
+                        decimal_places=12, default=1, help_text="for how many units the cost is given", max_digits=28
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
             ],
             options={
-                'ordering': ['product', '-since'],
-                'abstract': False,
+                "ordering": ["product", "-since"],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Feature',
+            name="Feature",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('key', models.SlugField(max_length=60, unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('kind', models.CharField(choices=[('boolean', 'On or off'), ('limit', 'A limit'), ('metered', 'A metered allowance'), ('config', 'A value')], default='boolean', max_length=10)),
-                ('description', models.TextField(blank=True)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("key", models.SlugField(max_length=60, unique=True)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("boolean", "On or off"),
+                            ("limit", "A limit"),
+                            ("metered", "A metered allowance"),
+                            ("config", "A value"),
+                        ],
+                        default="boolean",
+                        max_length=10,
+                    ),
+                ),
+                ("description", models.TextField(blank=True)),
             ],
             options={
-                'ordering': ['name'],
-                'abstract': False,
+                "ordering": ["name"],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='FeatureGrant',
+            name="FeatureGrant",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('value', models.CharField(blank=True, max_length=120)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("value", models.CharField(blank=True, max_length=120)),
             ],
             options={
-                'ordering': ['feature__name', 'product__name'],
-                'abstract': False,
+                "ordering": ["feature__name", "product__name"],
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='HistoricalCostRate',
+            name="HistoricalCostRate",
             fields=[
-                ('id', models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
-                ('dimensions', models.JSONField(blank=True, default=dict, help_text='{"model": "large"}; empty: whatever it is')),
-                ('since', models.DateTimeField()),
-                ('unit_cost', models.DecimalField(decimal_places=12, max_digits=28)),
-                ('per', models.DecimalField(decimal_places=12, default=1, help_text='for how many units the cost is given', max_digits=28)),
-                ('currency', models.CharField(max_length=3)),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ("id", models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
+                (
+                    "dimensions",
+                    models.JSONField(blank=True, default=dict, help_text='{"model": "large"}; empty: whatever it is'),
+                ),
+                ("since", models.DateTimeField()),
+                ("unit_cost", models.DecimalField(decimal_places=12, max_digits=28)),
+                (
+                    "per",
+                    models.DecimalField(
+                        decimal_places=12, default=1, help_text="for how many units the cost is given", max_digits=28
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
             ],
             options={
-                'verbose_name': 'historical cost rate',
-                'verbose_name_plural': 'historical cost rates',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
-            },
-            bases=(simple_history.models.HistoricalChanges, models.Model),
-        ),
-        migrations.CreateModel(
-            name='HistoricalFeature',
-            fields=[
-                ('id', models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
-                ('key', models.SlugField(max_length=60)),
-                ('name', models.CharField(max_length=120)),
-                ('kind', models.CharField(choices=[('boolean', 'On or off'), ('limit', 'A limit'), ('metered', 'A metered allowance'), ('config', 'A value')], default='boolean', max_length=10)),
-                ('description', models.TextField(blank=True)),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-            ],
-            options={
-                'verbose_name': 'historical feature',
-                'verbose_name_plural': 'historical features',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
-            },
-            bases=(simple_history.models.HistoricalChanges, models.Model),
-        ),
-        migrations.CreateModel(
-            name='HistoricalFeatureGrant',
-            fields=[
-                ('id', models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
-                ('value', models.CharField(blank=True, max_length=120)),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-            ],
-            options={
-                'verbose_name': 'historical feature grant',
-                'verbose_name_plural': 'historical feature grants',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical cost rate",
+                "verbose_name_plural": "historical cost rates",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='HistoricalSelectionRule',
+            name="HistoricalFeature",
             fields=[
-                ('id', models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
-                ('position', models.PositiveSmallIntegerField(db_index=True, help_text='the lowest number is asked first')),
-                ('name', models.CharField(max_length=120)),
-                ('conditions', models.JSONField(blank=True, default=dict)),
-                ('is_active', models.BooleanField(default=True)),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ("id", models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
+                ("key", models.SlugField(max_length=60)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("boolean", "On or off"),
+                            ("limit", "A limit"),
+                            ("metered", "A metered allowance"),
+                            ("config", "A value"),
+                        ],
+                        default="boolean",
+                        max_length=10,
+                    ),
+                ),
+                ("description", models.TextField(blank=True)),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
             ],
             options={
-                'verbose_name': 'historical selection rule',
-                'verbose_name_plural': 'historical selection rules',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical feature",
+                "verbose_name_plural": "historical features",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='SelectionRule',
+            name="HistoricalFeatureGrant",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('position', models.PositiveSmallIntegerField(help_text='the lowest number is asked first', unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('conditions', models.JSONField(blank=True, default=dict)),
-                ('is_active', models.BooleanField(default=True)),
+                ("id", models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
+                ("value", models.CharField(blank=True, max_length=120)),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
             ],
             options={
-                'ordering': ['position'],
-                'abstract': False,
+                "verbose_name": "historical feature grant",
+                "verbose_name_plural": "historical feature grants",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name="HistoricalSelectionRule",
+            fields=[
+                ("id", models.UUIDField(db_index=True, default=uuid.uuid4, editable=False)),
+                (
+                    "position",
+                    models.PositiveSmallIntegerField(db_index=True, help_text="the lowest number is asked first"),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("conditions", models.JSONField(blank=True, default=dict)),
+                ("is_active", models.BooleanField(default=True)),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
+            ],
+            options={
+                "verbose_name": "historical selection rule",
+                "verbose_name_plural": "historical selection rules",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name="SelectionRule",
+            fields=[
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "position",
+                    models.PositiveSmallIntegerField(help_text="the lowest number is asked first", unique=True),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("conditions", models.JSONField(blank=True, default=dict)),
+                ("is_active", models.BooleanField(default=True)),
+            ],
+            options={
+                "ordering": ["position"],
+                "abstract": False,
             },
         ),
         pgtrigger.migrations.RemoveTrigger(
-            model_name='ratecard',
-            name='currency_stays',
+            model_name="ratecard",
+            name="currency_stays",
         ),
         pgtrigger.migrations.RemoveTrigger(
-            model_name='ratecardversion',
-            name='published_after_review',
+            model_name="ratecardversion",
+            name="published_after_review",
         ),
         migrations.AddField(
-            model_name='historicalproduct',
-            name='internal_unit',
-            field=models.CharField(blank=True, help_text='as engineers count it; empty: the same', max_length=40),
+            model_name="historicalproduct",
+            name="internal_unit",
+            field=models.CharField(blank=True, help_text="as engineers count it; empty: the same", max_length=40),
         ),
         migrations.AddField(
-            model_name='historicalproduct',
-            name='recognition',
-            field=models.CharField(choices=[('as_delivered', 'As delivered: usage when its period ends, the rest evenly over its period'), ('on_invoice', 'On invoice: all at once when invoiced')], default='as_delivered', max_length=20),
+            model_name="historicalproduct",
+            name="recognition",
+            field=models.CharField(
+                choices=[
+                    ("as_delivered", "As delivered: usage when its period ends, the rest evenly over its period"),
+                    ("on_invoice", "On invoice: all at once when invoiced"),
+                ],
+                default="as_delivered",
+                max_length=20,
+            ),
         ),
         migrations.AddField(
-            model_name='historicalproduct',
-            name='tax_code',
-            field=models.CharField(blank=True, help_text='what the tax office calls it', max_length=40),
+            model_name="historicalproduct",
+            name="tax_code",
+            field=models.CharField(blank=True, help_text="what the tax office calls it", max_length=40),
         ),
         migrations.AddField(
-            model_name='historicalratecard',
-            name='base',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='catalog.ratecard'),
+            model_name="historicalratecard",
+            name="base",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="catalog.ratecard",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalratecard',
-            name='channel',
+            model_name="historicalratecard",
+            name="channel",
             field=models.CharField(blank=True, max_length=60),
         ),
         migrations.AddField(
-            model_name='historicalratecard',
-            name='customer_type',
+            model_name="historicalratecard",
+            name="customer_type",
             field=models.CharField(blank=True, max_length=60),
         ),
         migrations.AddField(
-            model_name='historicalratecard',
-            name='is_public',
-            field=models.BooleanField(default=False, help_text='its prices in force are shown on the public price page'),
+            model_name="historicalratecard",
+            name="is_public",
+            field=models.BooleanField(
+                default=False, help_text="its prices in force are shown on the public price page"
+            ),
         ),
         migrations.AddField(
-            model_name='historicalratecard',
-            name='notice_days',
-            field=models.PositiveSmallIntegerField(default=0, help_text='a rise reaches existing contracts no sooner than so many days after publication'),
+            model_name="historicalratecard",
+            name="notice_days",
+            field=models.PositiveSmallIntegerField(
+                default=0, help_text="a rise reaches existing contracts no sooner than so many days after publication"
+            ),
         ),
         migrations.AddField(
-            model_name='historicalratecard',
-            name='region',
-            field=models.CharField(blank=True, help_text='the market it is made for, in words: EU', max_length=60),
+            model_name="historicalratecard",
+            name="region",
+            field=models.CharField(blank=True, help_text="the market it is made for, in words: EU", max_length=60),
         ),
         migrations.AddField(
-            model_name='historicalratecard',
-            name='segment',
+            model_name="historicalratecard",
+            name="segment",
             field=models.CharField(blank=True, max_length=60),
         ),
         migrations.AddField(
-            model_name='historicalratecardversion',
-            name='base_factor',
-            field=models.DecimalField(decimal_places=9, default=1, help_text="the base's prices are multiplied by this", max_digits=16),
+            model_name="historicalratecardversion",
+            name="base_factor",
+            field=models.DecimalField(
+                decimal_places=9, default=1, help_text="the base's prices are multiplied by this", max_digits=16
+            ),
         ),
         migrations.AddField(
-            model_name='historicalratecardversion',
-            name='existing_from',
-            field=models.DateTimeField(blank=True, help_text='from when on existing contracts get it; empty: when it takes effect', null=True),
+            model_name="historicalratecardversion",
+            name="existing_from",
+            field=models.DateTimeField(
+                blank=True, help_text="from when on existing contracts get it; empty: when it takes effect", null=True
+            ),
         ),
         migrations.AddField(
-            model_name='historicalratecardversion',
-            name='planned_from',
-            field=models.DateTimeField(blank=True, help_text='when it is to take effect; empty: at once', null=True),
+            model_name="historicalratecardversion",
+            name="planned_from",
+            field=models.DateTimeField(blank=True, help_text="when it is to take effect; empty: at once", null=True),
         ),
         migrations.AddField(
-            model_name='historicalratecardversion',
-            name='publish_when_approved',
+            model_name="historicalratecardversion",
+            name="publish_when_approved",
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
-            model_name='historicalratecardversion',
-            name='reach',
-            field=models.CharField(choices=[('new_only', 'New contracts only'), ('at_renewal', 'Existing contracts at their renewal'), ('from_date', 'Existing contracts from a date'), ('where_cheaper', 'Existing contracts where it is cheaper for them')], default='from_date', max_length=20),
+            model_name="historicalratecardversion",
+            name="reach",
+            field=models.CharField(
+                choices=[
+                    ("new_only", "New contracts only"),
+                    ("at_renewal", "Existing contracts at their renewal"),
+                    ("from_date", "Existing contracts from a date"),
+                    ("where_cheaper", "Existing contracts where it is cheaper for them"),
+                ],
+                default="from_date",
+                max_length=20,
+            ),
         ),
         migrations.AddField(
-            model_name='historicalratecardversion',
-            name='warnings_accepted',
-            field=models.TextField(blank=True, help_text='why it may be published in spite of its warnings'),
+            model_name="historicalratecardversion",
+            name="warnings_accepted",
+            field=models.TextField(blank=True, help_text="why it may be published in spite of its warnings"),
         ),
         migrations.AddField(
-            model_name='product',
-            name='internal_unit',
-            field=models.CharField(blank=True, help_text='as engineers count it; empty: the same', max_length=40),
+            model_name="product",
+            name="internal_unit",
+            field=models.CharField(blank=True, help_text="as engineers count it; empty: the same", max_length=40),
         ),
         migrations.AddField(
-            model_name='product',
-            name='recognition',
-            field=models.CharField(choices=[('as_delivered', 'As delivered: usage when its period ends, the rest evenly over its period'), ('on_invoice', 'On invoice: all at once when invoiced')], default='as_delivered', max_length=20),
+            model_name="product",
+            name="recognition",
+            field=models.CharField(
+                choices=[
+                    ("as_delivered", "As delivered: usage when its period ends, the rest evenly over its period"),
+                    ("on_invoice", "On invoice: all at once when invoiced"),
+                ],
+                default="as_delivered",
+                max_length=20,
+            ),
         ),
         migrations.AddField(
-            model_name='product',
-            name='tax_code',
-            field=models.CharField(blank=True, help_text='what the tax office calls it', max_length=40),
+            model_name="product",
+            name="tax_code",
+            field=models.CharField(blank=True, help_text="what the tax office calls it", max_length=40),
         ),
         migrations.AddField(
-            model_name='ratecard',
-            name='base',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='deltas', to='catalog.ratecard'),
+            model_name="ratecard",
+            name="base",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="deltas",
+                to="catalog.ratecard",
+            ),
         ),
         migrations.AddField(
-            model_name='ratecard',
-            name='channel',
+            model_name="ratecard",
+            name="channel",
             field=models.CharField(blank=True, max_length=60),
         ),
         migrations.AddField(
-            model_name='ratecard',
-            name='customer_type',
+            model_name="ratecard",
+            name="customer_type",
             field=models.CharField(blank=True, max_length=60),
         ),
         migrations.AddField(
-            model_name='ratecard',
-            name='is_public',
-            field=models.BooleanField(default=False, help_text='its prices in force are shown on the public price page'),
+            model_name="ratecard",
+            name="is_public",
+            field=models.BooleanField(
+                default=False, help_text="its prices in force are shown on the public price page"
+            ),
         ),
         migrations.AddField(
-            model_name='ratecard',
-            name='notice_days',
-            field=models.PositiveSmallIntegerField(default=0, help_text='a rise reaches existing contracts no sooner than so many days after publication'),
+            model_name="ratecard",
+            name="notice_days",
+            field=models.PositiveSmallIntegerField(
+                default=0, help_text="a rise reaches existing contracts no sooner than so many days after publication"
+            ),
         ),
         migrations.AddField(
-            model_name='ratecard',
-            name='region',
-            field=models.CharField(blank=True, help_text='the market it is made for, in words: EU', max_length=60),
+            model_name="ratecard",
+            name="region",
+            field=models.CharField(blank=True, help_text="the market it is made for, in words: EU", max_length=60),
         ),
         migrations.AddField(
-            model_name='ratecard',
-            name='segment',
+            model_name="ratecard",
+            name="segment",
             field=models.CharField(blank=True, max_length=60),
         ),
         migrations.AddField(
-            model_name='ratecardversion',
-            name='base_factor',
-            field=models.DecimalField(decimal_places=9, default=1, help_text="the base's prices are multiplied by this", max_digits=16),
+            model_name="ratecardversion",
+            name="base_factor",
+            field=models.DecimalField(
+                decimal_places=9, default=1, help_text="the base's prices are multiplied by this", max_digits=16
+            ),
         ),
         migrations.AddField(
-            model_name='ratecardversion',
-            name='existing_from',
-            field=models.DateTimeField(blank=True, help_text='from when on existing contracts get it; empty: when it takes effect', null=True),
+            model_name="ratecardversion",
+            name="existing_from",
+            field=models.DateTimeField(
+                blank=True, help_text="from when on existing contracts get it; empty: when it takes effect", null=True
+            ),
         ),
         migrations.AddField(
-            model_name='ratecardversion',
-            name='planned_from',
-            field=models.DateTimeField(blank=True, help_text='when it is to take effect; empty: at once', null=True),
+            model_name="ratecardversion",
+            name="planned_from",
+            field=models.DateTimeField(blank=True, help_text="when it is to take effect; empty: at once", null=True),
         ),
         migrations.AddField(
-            model_name='ratecardversion',
-            name='publish_when_approved',
+            model_name="ratecardversion",
+            name="publish_when_approved",
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
-            model_name='ratecardversion',
-            name='reach',
-            field=models.CharField(choices=[('new_only', 'New contracts only'), ('at_renewal', 'Existing contracts at their renewal'), ('from_date', 'Existing contracts from a date'), ('where_cheaper', 'Existing contracts where it is cheaper for them')], default='from_date', max_length=20),
+            model_name="ratecardversion",
+            name="reach",
+            field=models.CharField(
+                choices=[
+                    ("new_only", "New contracts only"),
+                    ("at_renewal", "Existing contracts at their renewal"),
+                    ("from_date", "Existing contracts from a date"),
+                    ("where_cheaper", "Existing contracts where it is cheaper for them"),
+                ],
+                default="from_date",
+                max_length=20,
+            ),
         ),
         migrations.AddField(
-            model_name='ratecardversion',
-            name='warnings_accepted',
-            field=models.TextField(blank=True, help_text='why it may be published in spite of its warnings'),
+            model_name="ratecardversion",
+            name="warnings_accepted",
+            field=models.TextField(blank=True, help_text="why it may be published in spite of its warnings"),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='ratecard',
-            trigger=pgtrigger.compiler.Trigger(name='currency_stays', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF NEW.key IS DISTINCT FROM OLD.key OR NEW.currency IS DISTINCT FROM OLD.currency OR NEW.base_id IS DISTINCT FROM OLD.base_id THEN RAISE EXCEPTION 'the currency and base of a card never change' USING ERRCODE = 'restrict_violation'; END IF;\n            RETURN NEW;\n        ", hash='86420f0c554a39b7bd5d241f25f237cf45c80511', operation='UPDATE', pgid='pgtrigger_currency_stays_fb01c', table='catalog_ratecard', when='BEFORE')),
+            model_name="ratecard",
+            trigger=pgtrigger.compiler.Trigger(
+                name="currency_stays",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n            IF NEW.key IS DISTINCT FROM OLD.key OR NEW.currency IS DISTINCT FROM OLD.currency OR NEW.base_id IS DISTINCT FROM OLD.base_id THEN RAISE EXCEPTION 'the currency and base of a card never change' USING ERRCODE = 'restrict_violation'; END IF;\n            RETURN NEW;\n        ",
+                    hash="86420f0c554a39b7bd5d241f25f237cf45c80511",
+                    operation="UPDATE",
+                    pgid="pgtrigger_currency_stays_fb01c",
+                    table="catalog_ratecard",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='ratecardversion',
-            trigger=pgtrigger.compiler.Trigger(name='published_after_review', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE changed_at timestamptz;', func="\n            IF NEW.status <> 'published' OR (TG_OP = 'UPDATE' AND OLD.status = 'published') THEN\n                RETURN NEW;\n            END IF;\n            SELECT at INTO changed_at FROM governance_change\n                WHERE id = nullif(current_setting('quoin.change', true), '')::bigint;\n            IF NEW.effective_from < changed_at AND EXISTS (\n                SELECT FROM invoicing_invoiceline line\n                JOIN invoicing_invoice invoice ON invoice.id = line.invoice_id\n                JOIN contracts_contract contract ON contract.id = invoice.contract_id\n                JOIN catalog_ratecard card ON card.id = contract.rate_card_id\n                WHERE contract.pinned_version_id IS NULL AND NEW.card_id IN (card.id, card.base_id)\n                    AND invoice.status IN ('finalized', 'paid') AND line.kind = 'charge'\n                    AND line.period_end > NEW.effective_from\n            ) THEN\n                RAISE EXCEPTION 'prices cannot take effect in a period that was invoiced'\n                    USING ERRCODE = 'restrict_violation';\n            END IF;\n            IF TG_OP = 'INSERT' THEN\n                IF NEW.restores_id IS NULL OR NOT EXISTS (\n                    SELECT FROM catalog_ratecardversion\n                    WHERE id = NEW.restores_id AND card_id = NEW.card_id AND status = 'published'\n                ) THEN\n                    RAISE EXCEPTION 'only a version that restores a published one starts out published'\n                        USING ERRCODE = 'restrict_violation';\n                END IF;\n                RETURN NEW;\n            END IF;\n            IF OLD.status <> 'in_review' THEN\n                RAISE EXCEPTION 'a version is published from review' USING ERRCODE = 'restrict_violation';\n            END IF;\n            IF EXISTS (\n                SELECT FROM governance_approvalpolicy policy\n                WHERE policy.subject_type = 'catalog.ratecardversion' AND policy.watched = 'publication'\n                    AND policy.is_active AND policy.above < 1 AND NOT EXISTS (\n                        SELECT FROM governance_approvalrequest request\n                        WHERE request.policy_id = policy.id AND request.subject_type = policy.subject_type\n                            AND request.subject_id = NEW.id::text AND request.status = 'approved')\n            ) THEN\n                RAISE EXCEPTION 'publication needs approval first' USING ERRCODE = 'restrict_violation';\n            END IF;\n            RETURN NEW;\n        ", hash='ed9d3798faef05fcbb5615bb1835128d25277a60', operation='INSERT OR UPDATE', pgid='pgtrigger_published_after_review_c2dd0', table='catalog_ratecardversion', when='BEFORE')),
+            model_name="ratecardversion",
+            trigger=pgtrigger.compiler.Trigger(
+                name="published_after_review",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    declare="DECLARE changed_at timestamptz;",
+                    func="\n            IF NEW.status <> 'published' OR (TG_OP = 'UPDATE' AND OLD.status = 'published') THEN\n                RETURN NEW;\n            END IF;\n            SELECT at INTO changed_at FROM governance_change\n                WHERE id = nullif(current_setting('quoin.change', true), '')::bigint;\n            IF NEW.effective_from < changed_at AND EXISTS (\n                SELECT FROM invoicing_invoiceline line\n                JOIN invoicing_invoice invoice ON invoice.id = line.invoice_id\n                JOIN contracts_contract contract ON contract.id = invoice.contract_id\n                JOIN catalog_ratecard card ON card.id = contract.rate_card_id\n                WHERE contract.pinned_version_id IS NULL AND NEW.card_id IN (card.id, card.base_id)\n                    AND invoice.status IN ('finalized', 'paid') AND line.kind = 'charge'\n                    AND line.period_end > NEW.effective_from\n            ) THEN\n                RAISE EXCEPTION 'prices cannot take effect in a period that was invoiced'\n                    USING ERRCODE = 'restrict_violation';\n            END IF;\n            IF TG_OP = 'INSERT' THEN\n                IF NEW.restores_id IS NULL OR NOT EXISTS (\n                    SELECT FROM catalog_ratecardversion\n                    WHERE id = NEW.restores_id AND card_id = NEW.card_id AND status = 'published'\n                ) THEN\n                    RAISE EXCEPTION 'only a version that restores a published one starts out published'\n                        USING ERRCODE = 'restrict_violation';\n                END IF;\n                RETURN NEW;\n            END IF;\n            IF OLD.status <> 'in_review' THEN\n                RAISE EXCEPTION 'a version is published from review' USING ERRCODE = 'restrict_violation';\n            END IF;\n            IF EXISTS (\n                SELECT FROM governance_approvalpolicy policy\n                WHERE policy.subject_type = 'catalog.ratecardversion' AND policy.watched = 'publication'\n                    AND policy.is_active AND policy.above < 1 AND NOT EXISTS (\n                        SELECT FROM governance_approvalrequest request\n                        WHERE request.policy_id = policy.id AND request.subject_type = policy.subject_type\n                            AND request.subject_id = NEW.id::text AND request.status = 'approved')\n            ) THEN\n                RAISE EXCEPTION 'publication needs approval first' USING ERRCODE = 'restrict_violation';\n            END IF;\n            RETURN NEW;\n        ",
+                    hash="ed9d3798faef05fcbb5615bb1835128d25277a60",
+                    operation="INSERT OR UPDATE",
+                    pgid="pgtrigger_published_after_review_c2dd0",
+                    table="catalog_ratecardversion",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ratecardversion',
-            constraint=models.CheckConstraint(condition=models.Q(('base_factor__gt', 0)), name='the_base_is_multiplied_by_something'),
+            model_name="ratecardversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("base_factor__gt", 0)), name="the_base_is_multiplied_by_something"
+            ),
         ),
         migrations.AddField(
-            model_name='costrate',
-            name='product',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cost_rates', to='catalog.product'),
+            model_name="costrate",
+            name="product",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="cost_rates", to="catalog.product"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='feature',
-            trigger=pgtrigger.compiler.Trigger(name='only_inside_a_change', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF coalesce(current_setting('quoin.change', true), '') = '' THEN\n                        RAISE EXCEPTION '% of % needs a change that says who and why', TG_OP, TG_TABLE_NAME\n                            USING ERRCODE = 'insufficient_privilege';\n                    END IF;\n                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n                    RETURN NEW;\n                ", hash='d54e0396cc6fb59d35224f79dff802a71f4b16d2', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_only_inside_a_change_4ee41', table='catalog_feature', when='BEFORE')),
+            model_name="feature",
+            trigger=pgtrigger.compiler.Trigger(
+                name="only_inside_a_change",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                    IF coalesce(current_setting('quoin.change', true), '') = '' THEN\n                        RAISE EXCEPTION '% of % needs a change that says who and why', TG_OP, TG_TABLE_NAME\n                            USING ERRCODE = 'insufficient_privilege';\n                    END IF;\n                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n                    RETURN NEW;\n                ",
+                    hash="d54e0396cc6fb59d35224f79dff802a71f4b16d2",
+                    operation="INSERT OR UPDATE OR DELETE",
+                    pgid="pgtrigger_only_inside_a_change_4ee41",
+                    table="catalog_feature",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='feature',
-            trigger=pgtrigger.compiler.Trigger(name='what_is_granted_stays', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF NEW.key IS DISTINCT FROM OLD.key OR NEW.kind IS DISTINCT FROM OLD.kind THEN RAISE EXCEPTION 'what a feature is never changes' USING ERRCODE = 'restrict_violation'; END IF;\n            RETURN NEW;\n        ", hash='491fbc9a758f1a0f91cee59f27d197b8b08ee245', operation='UPDATE', pgid='pgtrigger_what_is_granted_stays_6d37e', table='catalog_feature', when='BEFORE')),
+            model_name="feature",
+            trigger=pgtrigger.compiler.Trigger(
+                name="what_is_granted_stays",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n            IF NEW.key IS DISTINCT FROM OLD.key OR NEW.kind IS DISTINCT FROM OLD.kind THEN RAISE EXCEPTION 'what a feature is never changes' USING ERRCODE = 'restrict_violation'; END IF;\n            RETURN NEW;\n        ",
+                    hash="491fbc9a758f1a0f91cee59f27d197b8b08ee245",
+                    operation="UPDATE",
+                    pgid="pgtrigger_what_is_granted_stays_6d37e",
+                    table="catalog_feature",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddField(
-            model_name='featuregrant',
-            name='feature',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='catalog.feature'),
+            model_name="featuregrant",
+            name="feature",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="grants", to="catalog.feature"
+            ),
         ),
         migrations.AddField(
-            model_name='featuregrant',
-            name='product',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='catalog.product'),
+            model_name="featuregrant",
+            name="product",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="grants", to="catalog.product"
+            ),
         ),
         migrations.AddField(
-            model_name='historicalcostrate',
-            name='change',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='governance.change'),
+            model_name="historicalcostrate",
+            name="change",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="governance.change"
+            ),
         ),
         migrations.AddField(
-            model_name='historicalcostrate',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="historicalcostrate",
+            name="history_user",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='historicalcostrate',
-            name='product',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='catalog.product'),
+            model_name="historicalcostrate",
+            name="product",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="catalog.product",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalfeature',
-            name='change',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='governance.change'),
+            model_name="historicalfeature",
+            name="change",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="governance.change"
+            ),
         ),
         migrations.AddField(
-            model_name='historicalfeature',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="historicalfeature",
+            name="history_user",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='historicalfeaturegrant',
-            name='change',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='governance.change'),
+            model_name="historicalfeaturegrant",
+            name="change",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="governance.change"
+            ),
         ),
         migrations.AddField(
-            model_name='historicalfeaturegrant',
-            name='feature',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='catalog.feature'),
+            model_name="historicalfeaturegrant",
+            name="feature",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="catalog.feature",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalfeaturegrant',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="historicalfeaturegrant",
+            name="history_user",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='historicalfeaturegrant',
-            name='product',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='catalog.product'),
+            model_name="historicalfeaturegrant",
+            name="product",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="catalog.product",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalselectionrule',
-            name='card',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='catalog.ratecard'),
+            model_name="historicalselectionrule",
+            name="card",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="catalog.ratecard",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalselectionrule',
-            name='change',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='governance.change'),
+            model_name="historicalselectionrule",
+            name="change",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="governance.change"
+            ),
         ),
         migrations.AddField(
-            model_name='historicalselectionrule',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="historicalselectionrule",
+            name="history_user",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='selectionrule',
-            name='card',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='selection_rules', to='catalog.ratecard'),
+            model_name="selectionrule",
+            name="card",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="selection_rules", to="catalog.ratecard"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='costrate',
-            constraint=models.UniqueConstraint(models.F('product'), models.F('dimensions'), models.F('since'), name='one_cost_at_an_instant'),
+            model_name="costrate",
+            constraint=models.UniqueConstraint(
+                models.F("product"), models.F("dimensions"), models.F("since"), name="one_cost_at_an_instant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='costrate',
-            constraint=models.CheckConstraint(condition=models.Q(('per__gt', 0), ('unit_cost__gte', 0)), name='a_cost_is_not_negative'),
+            model_name="costrate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("per__gt", 0), ("unit_cost__gte", 0)), name="a_cost_is_not_negative"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='costrate',
-            trigger=pgtrigger.compiler.Trigger(name='only_inside_a_change', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF coalesce(current_setting('quoin.change', true), '') = '' THEN\n                        RAISE EXCEPTION '% of % needs a change that says who and why', TG_OP, TG_TABLE_NAME\n                            USING ERRCODE = 'insufficient_privilege';\n                    END IF;\n                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n                    RETURN NEW;\n                ", hash='a14e008cd43d4b062d0078679dee9b8484c1d557', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_only_inside_a_change_7a7dc', table='catalog_costrate', when='BEFORE')),
+            model_name="costrate",
+            trigger=pgtrigger.compiler.Trigger(
+                name="only_inside_a_change",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                    IF coalesce(current_setting('quoin.change', true), '') = '' THEN\n                        RAISE EXCEPTION '% of % needs a change that says who and why', TG_OP, TG_TABLE_NAME\n                            USING ERRCODE = 'insufficient_privilege';\n                    END IF;\n                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n                    RETURN NEW;\n                ",
+                    hash="a14e008cd43d4b062d0078679dee9b8484c1d557",
+                    operation="INSERT OR UPDATE OR DELETE",
+                    pgid="pgtrigger_only_inside_a_change_7a7dc",
+                    table="catalog_costrate",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='costrate',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY[]::text[]) = (to_jsonb(OLD) - ARRAY[]::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'a cost is superseded, never changed' USING ERRCODE = 'restrict_violation';\n            ", hash='079f75002fb9714a2500d7b53a2aae062de96514', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_89dc0', table='catalog_costrate', when='BEFORE')),
+            model_name="costrate",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY[]::text[]) = (to_jsonb(OLD) - ARRAY[]::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'a cost is superseded, never changed' USING ERRCODE = 'restrict_violation';\n            ",
+                    hash="079f75002fb9714a2500d7b53a2aae062de96514",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_89dc0",
+                    table="catalog_costrate",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='featuregrant',
-            constraint=models.UniqueConstraint(fields=('product', 'feature'), name='a_product_grants_a_feature_once'),
+            model_name="featuregrant",
+            constraint=models.UniqueConstraint(fields=("product", "feature"), name="a_product_grants_a_feature_once"),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='featuregrant',
-            trigger=pgtrigger.compiler.Trigger(name='only_inside_a_change', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF coalesce(current_setting('quoin.change', true), '') = '' THEN\n                        RAISE EXCEPTION '% of % needs a change that says who and why', TG_OP, TG_TABLE_NAME\n                            USING ERRCODE = 'insufficient_privilege';\n                    END IF;\n                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n                    RETURN NEW;\n                ", hash='a3bc05f8dd02550f92c17dd02d3e6fc7e06edf69', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_only_inside_a_change_60aa2', table='catalog_featuregrant', when='BEFORE')),
+            model_name="featuregrant",
+            trigger=pgtrigger.compiler.Trigger(
+                name="only_inside_a_change",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                    IF coalesce(current_setting('quoin.change', true), '') = '' THEN\n                        RAISE EXCEPTION '% of % needs a change that says who and why', TG_OP, TG_TABLE_NAME\n                            USING ERRCODE = 'insufficient_privilege';\n                    END IF;\n                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n                    RETURN NEW;\n                ",
+                    hash="a3bc05f8dd02550f92c17dd02d3e6fc7e06edf69",
+                    operation="INSERT OR UPDATE OR DELETE",
+                    pgid="pgtrigger_only_inside_a_change_60aa2",
+                    table="catalog_featuregrant",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='historicalcostrate',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY[]::text[]) = (to_jsonb(OLD) - ARRAY[]::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history never changes' USING ERRCODE = 'restrict_violation';\n            ", hash='0c20a39734cb617e2a929dc95b53d2ba61a4a2a6', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_3cd5f', table='catalog_historicalcostrate', when='BEFORE')),
+            model_name="historicalcostrate",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY[]::text[]) = (to_jsonb(OLD) - ARRAY[]::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history never changes' USING ERRCODE = 'restrict_violation';\n            ",
+                    hash="0c20a39734cb617e2a929dc95b53d2ba61a4a2a6",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_3cd5f",
+                    table="catalog_historicalcostrate",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='historicalcostrate',
-            trigger=pgtrigger.compiler.Trigger(name='signed_by_the_open_change', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                IF NEW.change_id::text = current_setting('quoin.change', true) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history is signed by the change that is open' USING ERRCODE = 'restrict_violation';\n            ", hash='46e5d711f5e3d42f5a500a727da30118aab2e3dd', operation='INSERT', pgid='pgtrigger_signed_by_the_open_change_b4858', table='catalog_historicalcostrate', when='BEFORE')),
+            model_name="historicalcostrate",
+            trigger=pgtrigger.compiler.Trigger(
+                name="signed_by_the_open_change",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                IF NEW.change_id::text = current_setting('quoin.change', true) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history is signed by the change that is open' USING ERRCODE = 'restrict_violation';\n            ",
+                    hash="46e5d711f5e3d42f5a500a727da30118aab2e3dd",
+                    operation="INSERT",
+                    pgid="pgtrigger_signed_by_the_open_change_b4858",
+                    table="catalog_historicalcostrate",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='historicalfeature',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY[]::text[]) = (to_jsonb(OLD) - ARRAY[]::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history never changes' USING ERRCODE = 'restrict_violation';\n            ", hash='878c5cc7785ca24925af5faa58ca629451129d56', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_a1d49', table='catalog_historicalfeature', when='BEFORE')),
+            model_name="historicalfeature",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY[]::text[]) = (to_jsonb(OLD) - ARRAY[]::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history never changes' USING ERRCODE = 'restrict_violation';\n            ",
+                    hash="878c5cc7785ca24925af5faa58ca629451129d56",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_a1d49",
+                    table="catalog_historicalfeature",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='historicalfeature',
-            trigger=pgtrigger.compiler.Trigger(name='signed_by_the_open_change', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                IF NEW.change_id::text = current_setting('quoin.change', true) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history is signed by the change that is open' USING ERRCODE = 'restrict_violation';\n            ", hash='a549ce45d75dd2b3422fc54e6a6a66988c2d33d0', operation='INSERT', pgid='pgtrigger_signed_by_the_open_change_ec663', table='catalog_historicalfeature', when='BEFORE')),
+            model_name="historicalfeature",
+            trigger=pgtrigger.compiler.Trigger(
+                name="signed_by_the_open_change",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                IF NEW.change_id::text = current_setting('quoin.change', true) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history is signed by the change that is open' USING ERRCODE = 'restrict_violation';\n            ",
+                    hash="a549ce45d75dd2b3422fc54e6a6a66988c2d33d0",
+                    operation="INSERT",
+                    pgid="pgtrigger_signed_by_the_open_change_ec663",
+                    table="catalog_historicalfeature",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='historicalfeaturegrant',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY[]::text[]) = (to_jsonb(OLD) - ARRAY[]::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history never changes' USING ERRCODE = 'restrict_violation';\n            ", hash='4512c44a55a3bfa28db02a521b12d1b38775c256', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_1fab1', table='catalog_historicalfeaturegrant', when='BEFORE')),
+            model_name="historicalfeaturegrant",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY[]::text[]) = (to_jsonb(OLD) - ARRAY[]::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history never changes' USING ERRCODE = 'restrict_violation';\n            ",
+                    hash="4512c44a55a3bfa28db02a521b12d1b38775c256",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_1fab1",
+                    table="catalog_historicalfeaturegrant",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='historicalfeaturegrant',
-            trigger=pgtrigger.compiler.Trigger(name='signed_by_the_open_change', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                IF NEW.change_id::text = current_setting('quoin.change', true) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history is signed by the change that is open' USING ERRCODE = 'restrict_violation';\n            ", hash='9333eeeeba34be141b6750adfb32042f7dc5d47c', operation='INSERT', pgid='pgtrigger_signed_by_the_open_change_946b0', table='catalog_historicalfeaturegrant', when='BEFORE')),
+            model_name="historicalfeaturegrant",
+            trigger=pgtrigger.compiler.Trigger(
+                name="signed_by_the_open_change",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                IF NEW.change_id::text = current_setting('quoin.change', true) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history is signed by the change that is open' USING ERRCODE = 'restrict_violation';\n            ",
+                    hash="9333eeeeba34be141b6750adfb32042f7dc5d47c",
+                    operation="INSERT",
+                    pgid="pgtrigger_signed_by_the_open_change_946b0",
+                    table="catalog_historicalfeaturegrant",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='historicalselectionrule',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY[]::text[]) = (to_jsonb(OLD) - ARRAY[]::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history never changes' USING ERRCODE = 'restrict_violation';\n            ", hash='b683d0f1dfdf028ba38c09330008d6dea58f7fc4', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_4ca2b', table='catalog_historicalselectionrule', when='BEFORE')),
+            model_name="historicalselectionrule",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY[]::text[]) = (to_jsonb(OLD) - ARRAY[]::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history never changes' USING ERRCODE = 'restrict_violation';\n            ",
+                    hash="b683d0f1dfdf028ba38c09330008d6dea58f7fc4",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_4ca2b",
+                    table="catalog_historicalselectionrule",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='historicalselectionrule',
-            trigger=pgtrigger.compiler.Trigger(name='signed_by_the_open_change', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                IF NEW.change_id::text = current_setting('quoin.change', true) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history is signed by the change that is open' USING ERRCODE = 'restrict_violation';\n            ", hash='526362c29d399ffadc833cf89a8285f47ffbc878', operation='INSERT', pgid='pgtrigger_signed_by_the_open_change_c8bae', table='catalog_historicalselectionrule', when='BEFORE')),
+            model_name="historicalselectionrule",
+            trigger=pgtrigger.compiler.Trigger(
+                name="signed_by_the_open_change",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                IF NEW.change_id::text = current_setting('quoin.change', true) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'history is signed by the change that is open' USING ERRCODE = 'restrict_violation';\n            ",
+                    hash="526362c29d399ffadc833cf89a8285f47ffbc878",
+                    operation="INSERT",
+                    pgid="pgtrigger_signed_by_the_open_change_c8bae",
+                    table="catalog_historicalselectionrule",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='selectionrule',
-            trigger=pgtrigger.compiler.Trigger(name='only_inside_a_change', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF coalesce(current_setting('quoin.change', true), '') = '' THEN\n                        RAISE EXCEPTION '% of % needs a change that says who and why', TG_OP, TG_TABLE_NAME\n                            USING ERRCODE = 'insufficient_privilege';\n                    END IF;\n                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n                    RETURN NEW;\n                ", hash='9927e8bc497bc990d2caccdc853a1efed71d0a3b', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_only_inside_a_change_d0067', table='catalog_selectionrule', when='BEFORE')),
+            model_name="selectionrule",
+            trigger=pgtrigger.compiler.Trigger(
+                name="only_inside_a_change",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                    IF coalesce(current_setting('quoin.change', true), '') = '' THEN\n                        RAISE EXCEPTION '% of % needs a change that says who and why', TG_OP, TG_TABLE_NAME\n                            USING ERRCODE = 'insufficient_privilege';\n                    END IF;\n                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n                    RETURN NEW;\n                ",
+                    hash="9927e8bc497bc990d2caccdc853a1efed71d0a3b",
+                    operation="INSERT OR UPDATE OR DELETE",
+                    pgid="pgtrigger_only_inside_a_change_d0067",
+                    table="catalog_selectionrule",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

@@ -126,9 +126,7 @@ def test_a_card_with_a_base_shows_the_bases_prices_where_it_says_nothing() -> No
 
 def test_a_version_that_takes_its_own_price_back_shows_the_bases_again() -> None:
     base = sheet("base v1", JANUARY, {TOKENS: at("2.50")}, card=BASE)
-    prices = book(
-        base, sheet("eu v1", JANUARY, {TOKENS: at("2.20")}), sheet("eu v2", MARCH, {FEE: at("1")}), base=BASE
-    )
+    prices = book(base, sheet("eu v1", JANUARY, {TOKENS: at("2.20")}), sheet("eu v2", MARCH, {FEE: at("1")}), base=BASE)
     assert seen(prices) == [(JANUARY, "2.20", "eu v1"), (MARCH, "2.50", "base v1")]
 
 
