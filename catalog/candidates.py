@@ -9,7 +9,6 @@ from catalog.editions import Offer, PriceBook, Sheet
 from catalog.models import Product, RateCard, RateCardVersion
 from catalog.prices import price_book, sheet_of
 from pricing.charges import ChargeError
-from pricing.money import ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +106,7 @@ def _in_force(sheets: Sequence[Sheet], instant: datetime) -> Sheet | None:
 
 
 def _times(offer: Offer, own: Sheet) -> Offer | None:
-    if own.base_factor == ONE:
-        return offer
     try:
-        return offer._replace(charge=offer.charge.exchanged(own.base_factor))
+        return offer.at_level(own.base_factor)
     except ChargeError:
         return None

@@ -26,6 +26,10 @@ class Offer(NamedTuple):
     cycle_months: int
     in_advance: bool
 
+    def at_level(self, factor: Decimal) -> "Offer":
+        """As a card says it that multiplies its base's prices; ChargeError if a number gets too long."""
+        return self if factor == ONE else self._replace(charge=self.charge.exchanged(factor))
+
 
 @dataclass(frozen=True, slots=True)
 class Edition:
@@ -94,11 +98,6 @@ class PriceBook:
             return []
         edition = _edition(product, own.effective_from, own, inherited)
         return [] if edition is None else [edition]
-
-    def edition_at(self, product: UUID, card: UUID, agreement: Agreement, instant: datetime) -> Edition | None:
-        """The edition in force at an instant."""
-        before = [each for each in self.editions(product, card, agreement) if each.since <= instant]
-        return before[-1] if before else None
 
     def with_sheet(self, sheet: Sheet) -> "PriceBook":
         """The same book as if this sheet were published as well."""
@@ -174,7 +173,7 @@ def _edition(product: UUID, since: datetime, own: Sheet | None, base: Sheet | No
         if factor == ONE:
             return Edition(since, *offer, source=base.label)
         label = f"{own.label}: {factor.normalize():f} × {base.label}" if own is not None else base.label
-        return Edition(since, offer.charge.exchanged(factor), offer.cycle_months, offer.in_advance, label)
+        return Edition(since, *offer.at_level(factor), source=label)
     return None
 
 

@@ -85,8 +85,8 @@ def shown_prices(
 def _inherited_from(row: PriceRow, version: RateCardVersion) -> str:
     if not row.is_inherited:
         return ""
-    factor = version.base_factor
-    return f"from {row.source.card}" + (f" × {factor.normalize():f}" if factor != 1 else "")
+    factor = version.factor
+    return f"from {row.source.card}" + (f" × {factor}" if factor != 1 else "")
 
 
 def _since(rows: Sequence[PriceRow], at: datetime) -> dict[UUID, Since]:
@@ -104,7 +104,7 @@ def _since(rows: Sequence[PriceRow], at: datetime) -> dict[UUID, Since]:
         .values_list("version_id", "product_id", Cast("charge", TextField()), "cycle_months", "in_advance")
     )
     changed = _last_changes(versions, rates)
-    words = publications([versions[pk] for pk in set(changed.values())])
+    words = prices.publications([versions[pk] for pk in set(changed.values())])
     return {
         row.product.pk: Since(versions[pk], words.get(pk))
         for row in rows
@@ -122,16 +122,6 @@ def _last_changes(
         if said.get(key) != tuple(terms):
             said[key], changed[key] = tuple(terms), version
     return changed
-
-
-def publications(versions: Iterable[RateCardVersion]) -> dict[UUID, Change]:
-    """Who put each version in force, when and why; one query."""
-    found = Change.objects.filter(
-        subject_type=RateCardVersion._meta.label_lower,
-        subject_id__in=[str(version.pk) for version in versions],
-        name__in=["rate_card.published", "rate_card.rolled_back"],
-    )
-    return {UUID(change.subject_id): change for change in found.order_by("id")}
 
 
 # ---------------------------------------------------------------- what is coming

@@ -87,9 +87,7 @@ def price_rows(version: RateCardVersion, base: RateCardVersion | None) -> list[P
     for each in (base, version) if base is not None else (version,):
         for rate in each.rates.select_related("product__meter"):
             own = rate if each is version else None
-            offer = offer_of(rate)
-            if own is None and version.factor != 1:
-                offer = offer._replace(charge=offer.charge.exchanged(version.factor))
+            offer = offer_of(rate) if own is not None else offer_of(rate).at_level(version.factor)
             rows[rate.product_id] = PriceRow(
                 rate.product, offer, sentence_of(offer, currency), billed(offer), each, own
             )
@@ -111,21 +109,17 @@ def rate_at(card: RateCard, product: Product, at: datetime) -> RateAt | None:
     if version is None:
         return None
     row = next((row for row in price_list(version, at=at) if row.product == product), None)
-    return RateAt(row, version, publication_of(row.source)) if row is not None else None
+    return RateAt(row, version, publications([row.source]).get(row.source.pk)) if row is not None else None
 
 
-def publication_of(version: RateCardVersion) -> Change | None:
-    """The change that published a version."""
-    return (
-        Change.objects.filter(
-            subject_type=RateCardVersion._meta.label_lower,
-            subject_id=str(version.pk),
-            name__in=["rate_card.published", "rate_card.rolled_back"],
-        )
-        .select_related("by")
-        .order_by("id")
-        .first()
+def publications(versions: Iterable[RateCardVersion]) -> dict[UUID, Change]:
+    """Who put each version in force, when and why; one query."""
+    found = Change.objects.filter(
+        subject_type=RateCardVersion._meta.label_lower,
+        subject_id__in=[str(version.pk) for version in versions],
+        name__in=["rate_card.published", "rate_card.rolled_back"],
     )
+    return {UUID(change.subject_id): change for change in found.select_related("by").order_by("id")}
 
 
 def offer_of(rate: Rate) -> Offer:

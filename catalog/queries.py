@@ -1,14 +1,12 @@
 """Questions to the catalog: which version is in force, where each stands, what things cost us, where they are used."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from django.db.models import F, QuerySet
 
 from catalog.models import CostRate, Product, Rate, RateCard, RateCardVersion
-from governance.models import Change
 
 Status = RateCardVersion.Status
 
@@ -54,16 +52,6 @@ def timeline(card: RateCard, at: datetime) -> list[Edition]:
         editions.append(Edition(version, _standing(version, until, at), since, until))
         successor = since or successor
     return sorted(editions, key=lambda edition: edition.version.status not in (Status.DRAFT, Status.IN_REVIEW))
-
-
-def last_words(versions: Iterable[RateCardVersion]) -> dict[UUID, Change]:
-    """For each version the latest change of its own: who brought it to where it stands, and why; one query."""
-    changes = Change.objects.filter(
-        subject_type=RateCardVersion._meta.label_lower,
-        subject_id__in=[str(version.pk) for version in versions],
-        name__startswith="rate_card.",
-    )
-    return {UUID(change.subject_id): change for change in changes.order_by("id")}
 
 
 def uses_of(product: Product) -> QuerySet[Rate]:

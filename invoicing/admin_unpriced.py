@@ -1,10 +1,6 @@
 """Unpriced usage in the admin: what no price covers, and what to do about it."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from unfold.decorators import display
@@ -13,6 +9,7 @@ from unfold.enums import ActionVariant
 from governance import clock
 from governance.acts import Act
 from governance.admin_base import GovernedAdmin, operation, pill, subject_link
+from governance.admin_filters import OpenFirst
 from invoicing import operations
 from invoicing.models import UnpricedUsage
 from pricing.money import grouped
@@ -22,25 +19,11 @@ COLOURS = {"": "warning", "priced": "success", "regrouped": "", "dismissed": "in
 OPEN = "Open"
 
 
-class Standing(admin.SimpleListFilter):
+class Standing(OpenFirst):
     """What is open, unless somebody asks for the rest."""
 
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("", OPEN), *UnpricedUsage.Resolution.choices, ("all", "All")]
-
-    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows if self.value() == "all" else rows.filter(resolution=self.value() or "")
-
-    def choices(self, changelist: Any) -> Any:
-        for value, title in self.lookup_choices:
-            yield {
-                "selected": (self.value() or "") == value,
-                "query_string": changelist.get_query_string({self.parameter_name: value}),
-                "display": title,
-            }
+    open_words = OPEN
+    resolutions = UnpricedUsage.Resolution.choices
 
 
 def is_open(usage: UnpricedUsage) -> bool:

@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from governance.acts import Act, Refused
 from governance.admin_base import GovernedAdmin, ReasonForm, operation
+from governance.admin_filters import OpenFirst
 from governance.doors import may
 from metering import operations, queries
 from metering.admin_upload import UploadsUsage
@@ -127,25 +128,11 @@ class ReplayAllForm(ReasonForm):
     field_order = ["reason", "because"]
 
 
-class Waiting(admin.SimpleListFilter):
+class Waiting(OpenFirst):
     """What waits for a decision, unless somebody asks for the rest."""
 
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("", "Waiting"), *QuarantinedEvent.Resolution.choices, ("all", "All")]
-
-    def queryset(self, request: HttpRequest, rows: Any) -> Any:
-        return rows if self.value() == "all" else rows.filter(resolution=self.value() or "")
-
-    def choices(self, changelist: Any) -> Any:
-        for value, title in self.lookup_choices:
-            yield {
-                "selected": (self.value() or "") == value,
-                "query_string": changelist.get_query_string({self.parameter_name: value}),
-                "display": title,
-            }
+    open_words = "Waiting"
+    resolutions = QuarantinedEvent.Resolution.choices
 
 
 def _is_waiting(event: QuarantinedEvent) -> bool:

@@ -9,6 +9,8 @@ from catalog.models import RateCard, SelectionRule
 from governance.acts import Act, Refused
 from governance.change import change, locked
 
+NOT_ALL = "Name every rule once; somebody may have added or taken one away meanwhile."
+
 
 def create_rule(*, name: str, card: RateCard, conditions: Mapping[str, Sequence[str]], act: Act) -> SelectionRule:
     """Add a rule after those there are."""
@@ -43,18 +45,19 @@ def delete_rule(rule: SelectionRule, *, act: Act) -> None:
 
 def order_rules(rules: Sequence[SelectionRule], *, act: Act) -> None:
     """Ask the rules in this order from now on; every rule must be named once."""
-    there = {rule.pk: rule for rule in SelectionRule.objects.all()}
-    if sorted(str(rule.pk) for rule in rules) != sorted(map(str, there)):
-        raise Refused("Name every rule once; somebody may have added or taken one away meanwhile.")
     if not rules:
+        if SelectionRule.objects.exists():
+            raise Refused(NOT_ALL)
         return
     with change("selection_rule.ordered", rules[0], act):
-        SelectionRule.objects.select_for_update().count()
+        there = {rule.pk: rule for rule in SelectionRule.objects.select_for_update(of=("self",)).order_by("pk")}
+        if sorted(str(rule.pk) for rule in rules) != sorted(map(str, there)):
+            raise Refused(NOT_ALL)
         # Out of the way first: positions are unique at every instant.
         above = max(rule.position for rule in there.values()) + len(there)
         for offset in (above, 0):
             for position, rule in enumerate(rules, start=1):
-                row = locked(rule)
+                row = there[rule.pk]
                 row.position = offset + position
                 row.save()
 

@@ -85,8 +85,9 @@ def submit_version(draft: RateCardVersion, *, warnings_accepted: str = "", act: 
         _lint(draft, warnings_accepted, act)
         draft.warnings_accepted = warnings_accepted
         draft.save()
-        approvals.ask(draft, publication_facts(draft, at=act.at), act=act)
-        if draft.publish_when_approved and not approvals.outstanding(draft, publication_facts(draft, at=act.at)):
+        facts = publication_facts(draft, at=act.at)
+        approvals.ask(draft, facts, act=act)
+        if draft.publish_when_approved and not approvals.outstanding(draft, facts):
             draft = publish_version(draft, act=act)
     return draft
 

@@ -143,6 +143,5 @@ def test_a_pinned_version_is_filled_by_the_base_pinned_with_it() -> None:
 def test_a_proposal_reads_as_if_it_were_published() -> None:
     prices = book(FIRST)
     proposed = prices.with_sheet(second())
-    assert proposed.edition_at(TOKENS, CARD, OLD, MARCH).charge == PerUnit(Decimal("3.00"))  # type: ignore[union-attr]
-    assert prices.edition_at(TOKENS, CARD, OLD, MARCH).charge == PerUnit(Decimal("2.50"))  # type: ignore[union-attr]
-    assert prices.edition_at(TOKENS, CARD, OLD, JANUARY - timedelta(days=1)) is None
+    assert seen(proposed) == [(JANUARY, "2.50", "v1"), (MARCH, "3.00", "v2")]
+    assert seen(prices) == [(JANUARY, "2.50", "v1")], "which stays as it was"
