@@ -186,9 +186,11 @@ INVARIANTS = [
     ),
     # ---- usage
     Invariant(
-        "No event is counted twice.",
+        "Every counted event has its identity, and no event is counted twice.",
         """
-        SELECT source || '/' || event_id FROM metering_usageevent GROUP BY source, event_id HAVING count(*) > 1
+        SELECT event.source || '/' || event.event_id FROM metering_usageevent AS event
+        LEFT JOIN metering_usageidentity AS identity USING (source, event_id)
+        WHERE identity.event IS DISTINCT FROM event.id
         """,
     ),
     # ---- approvals

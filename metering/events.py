@@ -16,8 +16,9 @@ MAX_EVENT_BYTES = 64 * 1024
 MAX_DEPTH = 8
 TOO_DEEP = f"Properties nest at most {MAX_DEPTH} levels deep"
 
+HASH_BYTES = 16
 WHOLE_DIGITS = 30
-DECIMALS = 64
+DECIMALS = 18
 _TOO_BIG = 10**WHOLE_DIGITS
 _NUMBER_LIMIT = f"A number has at most {WHOLE_DIGITS} digits before and {DECIMALS} after the point"
 _NUL = "NUL characters cannot be stored"
@@ -102,9 +103,9 @@ def json_of(value: Any) -> bytes:
 
 
 def body_hash(event: Event, properties: bytes) -> bytes:
-    """SHA-256 of everything the event says; `properties` is its canonical JSON."""
+    """16 bytes of SHA-256 over everything the event says; `properties` is its canonical JSON."""
     said = (event.type, event.time.astimezone(UTC), event.customer_key, msgspec.Raw(properties))
-    return hashlib.sha256(_encoder.encode(said)).digest()
+    return hashlib.sha256(_encoder.encode(said)).digest()[:HASH_BYTES]
 
 
 def exact_number(text: str) -> Decimal:

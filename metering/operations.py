@@ -1,5 +1,6 @@
 """What can be done with usage: take it in, deal with what could not be counted, say what counts."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,17 +16,19 @@ from governance.acts import Act, Refused
 from governance.change import change, locked
 from metering import queries
 from metering.events import Event, body_hash, json_of
-from metering.models import Meter, QuarantinedEvent
+from metering.identities import Identity, hashes
+from metering.intake import Batch
+from metering.models import EventType, EventTypeVersion, Meter, QuarantinedEvent
 from metering.screening import Objection, Reason, Screen, text_of
-from metering.store import Identity, Row, event_store
+from metering.store import Row
 
 ACCEPTED, DUPLICATE, CONFLICT, QUARANTINED = "accepted", "duplicate", "conflict", "quarantined"
 Resolution = QuarantinedEvent.Resolution
 
 _QUARANTINE = """
     INSERT INTO metering_quarantinedevent
-        (source, event_id, body, body_hash, reason, detail, received_at, resolution)
-    SELECT source, event_id, body, decode(body_hash, 'hex'), reason, detail, received_at, ''
+        (source, event_id, body, body_hash, reason, detail, received_at, resolution, at_risk_currency)
+    SELECT source, event_id, body, decode(body_hash, 'hex'), reason, detail, received_at, '', ''
     FROM json_to_recordset(%s) AS row (
         source text, event_id text, body jsonb, body_hash text, reason text, detail text, received_at timestamptz
     )
@@ -58,16 +61,26 @@ def ingest(events: Sequence[Event], *, source: str, at: datetime) -> list[Verdic
     OperationalError, with nothing stored, when the database is away or busy for longer than USAGE_TIMEOUT_SECONDS.
     """
     screen = _screen(events, at, timedelta(days=settings.USAGE_WINDOW_DAYS))
-    entries = [_entry(event, source, at, screen) for event in events]
+    entries = [_entry(event, source, screen) for event in events]
     firsts: dict[Identity, _Entry] = {}
     for entry in entries:
         firsts.setdefault(entry.row.identity, entry)
     with transaction.atomic():
         _wait_at_most(settings.USAGE_TIMEOUT_SECONDS)
-        counted = _store_countable(firsts.values())
+        batch = Batch(source, at)
+        counted = _store_countable(batch, firsts.values())
         judged = [_judge(entry, firsts[entry.row.identity], counted) for entry in entries]
         _quarantine([(entry, verdict) for entry, verdict in zip(entries, judged, strict=True) if verdict.reason], at)
+        _close(batch, entries, judged)
     return judged
+
+
+def _close(batch: Batch, entries: Sequence[_Entry], judged: Sequence[Verdict]) -> None:
+    outcomes = Counter(verdict.outcome for verdict in judged)
+    duplicates = Counter(
+        entry.row.customer_key for entry, verdict in zip(entries, judged, strict=True) if verdict.outcome == DUPLICATE
+    )
+    batch.close(duplicates=duplicates, conflicts=outcomes[CONFLICT], quarantined=outcomes[QUARANTINED])
 
 
 def _wait_at_most(seconds: int) -> None:
@@ -86,11 +99,14 @@ def replay(quarantined: QuarantinedEvent, *, act: Act) -> QuarantinedEvent:
         if quarantined.resolution == Resolution.COUNTED:
             raise Refused("This event is counted already.")
         event = msgspec.convert(quarantined.body, Event)
-        entry = _entry(event, quarantined.source, act.at, _screen([event], act.at, None))
+        entry = _entry(event, quarantined.source, _screen([event], act.at, None))
         if entry.objection:
             raise Refused(f"It still cannot be counted. {entry.objection.detail}")
         row = replace(entry.row, body_hash=bytes(quarantined.body_hash))
-        if event_store().append([row]).get(row.identity, row.body_hash) != row.body_hash:
+        batch = Batch(row.identity.source, act.at)
+        there = batch.take([row])
+        batch.close()
+        if there.get(row.identity, row.body_hash) != row.body_hash:
             raise Refused(
                 "Another event is counted under this id. Dismiss this one, or have it sent under an id of its own."
             )
@@ -140,12 +156,23 @@ def define_meter(
         unit=unit,
     )
     with change("meter.defined", meter, act):
+        _register_type(event_type, act)
         try:
             meter.full_clean()
         except ValidationError as problem:
             raise Refused(" ".join(problem.messages)) from None
         meter.save()
     return meter
+
+
+def _register_type(key: str, act: Act) -> None:
+    """A meter counts events of a type that is known; what it must carry may be said later."""
+    if EventType.objects.filter(key=key).exists():
+        return
+    registered = EventType(key=key, name=key)
+    with change("event_type.registered", registered, act):
+        registered.save()
+        EventTypeVersion.objects.create(type=registered, number=1, created_at=act.at)
 
 
 def filters_from(given: Any) -> dict[str, list[str]]:
@@ -163,30 +190,29 @@ def filters_from(given: Any) -> dict[str, list[str]]:
 
 def _screen(events: Sequence[Event], at: datetime, window: timedelta | None) -> Screen:
     customers = queries.known_customers({event.customer_key for event in events})
-    meters = Meter.objects.filter(event_type__in={event.type for event in events})
-    return Screen.of(meters, customers, at, window)
+    named = {event.type for event in events}
+    types = set(EventType.objects.filter(key__in=named).values_list("key", flat=True))
+    return Screen.of(types, Meter.objects.filter(event_type__in=named), customers, at, window)
 
 
-def _entry(event: Event, source: str, at: datetime, screen: Screen) -> _Entry:
+def _entry(event: Event, source: str, screen: Screen) -> _Entry:
     properties = json_of(event.properties)
     row = Row(
         identity=Identity(event.source or source, event.id),
         type=event.type,
         customer_key=event.customer_key,
         occurred_at=event.time,
-        stored_at=at,
         properties=properties,
         body_hash=body_hash(event, properties),
     )
     return _Entry(event, row, screen.objection(event))
 
 
-def _store_countable(firsts: Iterable[_Entry]) -> dict[Identity, tuple[bytes, bool]]:
+def _store_countable(batch: Batch, firsts: Iterable[_Entry]) -> dict[Identity, tuple[bytes, bool]]:
     """Store what can be counted. For each counted identity its body hash, and whether this call counted it."""
     good = [entry.row for entry in firsts if entry.objection is None]
     bad = [entry.row.identity for entry in firsts if entry.objection is not None]
-    store = event_store()
-    there = store.append(good) | store.hashes(bad)
+    there = batch.take(good) | hashes(bad)
     now = {row.identity: (row.body_hash, True) for row in good}
     return now | {identity: (digest, False) for identity, digest in there.items()}
 

@@ -12,7 +12,7 @@ from metering.models import Meter, QuarantinedEvent
 
 Reason = QuarantinedEvent.Reason
 CLOCK_SKEW = timedelta(minutes=5)
-_NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,64})?", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,18})?", re.ASCII)
 
 
 class Objection(NamedTuple):
@@ -41,6 +41,7 @@ class Need:
 class Screen:
     """Everything the checks read, gathered once for a whole batch."""
 
+    types: Collection[str]
     needs: dict[str, list[Need]]
     customers: Collection[str]
     latest: datetime
@@ -48,7 +49,12 @@ class Screen:
 
     @classmethod
     def of(
-        cls, meters: Iterable[Meter], customers: Collection[str], at: datetime, window: timedelta | None
+        cls,
+        types: Collection[str],
+        meters: Iterable[Meter],
+        customers: Collection[str],
+        at: datetime,
+        window: timedelta | None,
     ) -> "Screen":
         """A screen for events received `at`; without a window, no event is too late."""
         needs: dict[str, list[Need]] = {}
@@ -56,20 +62,19 @@ class Screen:
             of_type = needs.setdefault(meter.event_type, [])
             if meter.aggregation != Meter.Aggregation.COUNT:
                 of_type.append(Need(meter, meter.property, meter.filters, _reader(meter)))
-        return cls(needs, customers, at + CLOCK_SKEW, None if window is None else at - window)
+        return cls(types, needs, customers, at + CLOCK_SKEW, None if window is None else at - window)
 
     def objection(self, event: Event) -> Objection | None:
         """The first reason why this event cannot be counted, None when it can."""
-        needs = self.needs.get(event.type)
-        if needs is None:
-            return Objection(Reason.UNKNOWN_TYPE, f"No meter counts events of type {event.type!r}.")
+        if event.type not in self.types:
+            return Objection(Reason.UNKNOWN_TYPE, f"No event type {event.type!r} is registered.")
         if event.customer_key not in self.customers:
             return Objection(Reason.UNKNOWN_CUSTOMER, f"No customer has the key {event.customer_key!r}.")
         if event.time > self.latest:
             return Objection(Reason.TOO_EARLY, f"{event.time.isoformat()} has not come yet.")
         if self.earliest is not None and event.time < self.earliest:
             return Objection(Reason.TOO_LATE, f"Older than {self.earliest.isoformat()}, where late usage ends.")
-        for need in needs:
+        for need in self.needs.get(event.type, ()):
             if need.is_missing(event.properties):
                 wanted = "a number" if need.read is number_of else "a value"
                 return Objection(

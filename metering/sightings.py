@@ -19,7 +19,8 @@ Values = tuple[str | None, ...]
 _WANTED = "json_to_recordset(%(wanted)s) AS wanted (number int, type text, filters jsonb, names text[])"
 _COUNTED = """
     FROM metering_usageevent AS event
-    WHERE event.type = wanted.type AND event.occurred_at >= %(start)s AND event.occurred_at < %(end)s
+    WHERE event.type = wanted.type AND event.is_billable
+        AND event.occurred_at >= %(start)s AND event.occurred_at < %(end)s
         AND NOT EXISTS (
             SELECT FROM jsonb_each(wanted.filters) AS filter (property, allowed)
             WHERE (filter.allowed ? (event.properties ->> filter.property)) IS NOT TRUE

@@ -3,25 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from django.db import connection, transaction
-from django.db.utils import IntegrityError
-from psycopg.errors import UniqueViolation
+from django.db import connection
 
 from metering import sightings
+from metering.cutoffs import Cutoff
+from metering.identities import Identity
 from metering.models import Meter
 from metering.sightings import Asked, Values
 from metering.totals import Key, Request, totals
 from pricing.measures import Measured
 from pricing.periods import Period
-
-
-class Identity(NamedTuple):
-    """What makes an event the same event, for ever."""
-
-    source: str
-    event_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +25,23 @@ class Row:
     type: str
     customer_key: str
     occurred_at: datetime
-    stored_at: datetime
     properties: bytes
     body_hash: bytes
+    alias: str = ""
+    is_billable: bool = True
 
 
 class EventStore(Protocol):
-    """Keeps events for ever, each identity once; answers totals from exactly what it keeps."""
+    """Keeps events; answers totals from exactly what it keeps. What is new is for `metering.identities` to say."""
 
-    def append(self, rows: Sequence[Row]) -> dict[Identity, bytes]:
-        """Store the rows whose identity is new; give the others' stored body hash. No identity comes twice.
+    def append(self, rows: Mapping[int, Row]) -> None:
+        """Store rows by their numbers (see `UsageEvent.id`). They count when the surrounding transaction commits."""
 
-        Durable when the surrounding transaction commits. Senders of the same rows wait for each other.
-        """
-
-    def hashes(self, identities: Iterable[Identity]) -> dict[Identity, bytes]:
-        """The body hash of those identities that are stored."""
-
-    def totals(self, requests: Sequence[Request]) -> dict[Key, Measured]:
+    def totals(self, requests: Sequence[Request], as_of: Cutoff | None = None) -> dict[Key, Measured]:
         """The answer to each request by its key, exact and in the order that `metering.totals` documents.
 
-        A Decimal (0 where nothing was reported) when it is not to be told apart, parts otherwise.
+        A Decimal (0 where nothing was reported) when it is not to be told apart, parts otherwise. With a cut-off, as
+        if nothing had been stored, voided or restored since.
         """
 
     def meters_in_use(self, meters: Iterable[Meter], period: Period) -> set[str]:
@@ -64,89 +53,48 @@ class EventStore(Protocol):
 
 _COPY = """
     COPY metering_usageevent
-        (source, event_id, type, customer_key, occurred_at, stored_at, properties, body_hash)
+        (id, source, event_id, type, customer_key, alias, occurred_at, is_billable, properties)
     FROM STDIN
 """
-_HASHES = """
-    SELECT event.source, event.event_id, event.body_hash
-    FROM unnest(%s::text[], %s::text[]) AS wanted (source, event_id)
-    JOIN metering_usageevent AS event USING (source, event_id)
+_MONTHS = """
+    SELECT usage_month(first_day) FROM (
+        SELECT DISTINCT date_trunc('month', instant AT TIME ZONE 'UTC')::date
+        FROM unnest(%s::timestamptz[]) AS instants (instant)
+    ) AS months (first_day)
 """
 
 
 class PostgresEventStore:
-    """Events in `metering_usageevent`, written by COPY straight into the uniquely indexed table.
+    """Events in `metering_usageevent`, by month, written by COPY in the order in which customers are asked about."""
 
-    COPY cannot skip what is there. So it is tried at once, and only after a clash, or when the last batch brought
-    resends, is the batch looked up first. Rows go in by identity, so that two senders of the same events wait for
-    each other in one order and never deadlock. Needs READ COMMITTED: after a clash it must see what won.
-    """
-
-    def __init__(self) -> None:
-        self._last_had_resends = False
-
-    def append(self, rows: Sequence[Row]) -> dict[Identity, bytes]:
-        fresh = sorted(rows, key=lambda row: row.identity)
-        there: dict[Identity, bytes] = {}
-        look = self._last_had_resends
-        while True:
-            if look:
-                there |= self.hashes(row.identity for row in fresh)
-                fresh = [row for row in fresh if row.identity not in there]
-            if not fresh or self._copied(fresh):
-                break
-            look = True
-        self._last_had_resends = bool(there)
-        return there
-
-    def hashes(self, identities: Iterable[Identity]) -> dict[Identity, bytes]:
-        wanted = list(identities)
-        if not wanted:
-            return {}
-        sources, event_ids = zip(*wanted, strict=True)
+    def append(self, rows: Mapping[int, Row]) -> None:
+        ordered = sorted(rows.items(), key=lambda each: (each[1].customer_key, each[1].type, each[1].occurred_at))
         with connection.cursor() as cursor:
-            cursor.execute(_HASHES, [list(sources), list(event_ids)])
-            return {Identity(source, event_id): bytes(digest) for source, event_id, digest in cursor.fetchall()}
+            cursor.execute(_MONTHS, [list({row.occurred_at for row in rows.values()})])
+            with cursor.copy(_COPY) as copy:
+                for number, row in ordered:
+                    copy.write_row(
+                        (
+                            number,
+                            *row.identity,
+                            row.type,
+                            row.customer_key,
+                            row.alias,
+                            row.occurred_at,
+                            row.is_billable,
+                            row.properties.decode(),
+                        )
+                    )
 
-    def totals(self, requests: Sequence[Request]) -> dict[Key, Measured]:
+    def totals(self, requests: Sequence[Request], as_of: Cutoff | None = None) -> dict[Key, Measured]:
         """At most one query for each aggregation and shape in use, however many requests."""
-        return totals(requests)
+        return totals(requests, as_of)
 
     def meters_in_use(self, meters: Iterable[Meter], period: Period) -> set[str]:
         return sightings.meters_in_use(meters, period)
 
     def values_seen(self, asked: Iterable[Asked], period: Period) -> Mapping[Asked, Mapping[Values, int]]:
         return sightings.values_seen(asked, period)
-
-    def _copied(self, rows: Sequence[Row]) -> bool:
-        """Store them all, or none when one is there already."""
-        try:
-            with transaction.atomic(), connection.wrap_database_errors:
-                _copy(rows)
-        except IntegrityError as refusal:
-            if not isinstance(refusal.__cause__, UniqueViolation):
-                raise
-            return False
-        return True
-
-
-def _copy(rows: Sequence[Row]) -> None:
-    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for row in rows:
-            source, event_id = row.identity
-            properties = row.properties.decode()
-            copy.write_row(
-                (
-                    source,
-                    event_id,
-                    row.type,
-                    row.customer_key,
-                    row.occurred_at,
-                    row.stored_at,
-                    properties,
-                    row.body_hash,
-                )
-            )
 
 
 def event_store() -> EventStore:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from django.db import connection
 
+from metering.cutoffs import EVERYTHING, Cutoff
 from metering.models import Meter
 from pricing.measures import WHOLE, Measured, Part, Split
 from pricing.periods import Period, midnight, zone_named
@@ -44,14 +45,14 @@ _VALUE = r"""
     CASE jsonb_typeof(event.properties -> wanted.property)
         WHEN 'number' THEN (event.properties -> wanted.property)::numeric
         WHEN 'string' THEN CASE
-            WHEN event.properties ->> wanted.property ~ '^-?[0-9]{1,30}(\.[0-9]{1,64})?$'
+            WHEN event.properties ->> wanted.property ~ '^-?[0-9]{1,30}(\.[0-9]{1,18})?$'
             THEN (event.properties ->> wanted.property)::numeric
         END
     END
 """
 _TEXT = "(event.properties ->> wanted.property)"
 _WANTED = """
-    json_to_recordset(%s) AS wanted (
+    json_to_recordset(%(wanted)s) AS wanted (
         number int, customer text, type text, start_at timestamptz, end_at timestamptz, property text, filters jsonb,
         names text[], unit text, zone text
     )
@@ -59,8 +60,15 @@ _WANTED = """
 # Planned as one probe of `usage_by_customer` for each request.
 _COUNTED = """
     FROM metering_usageevent AS event
-    WHERE event.customer_key = wanted.customer AND event.type = wanted.type
+    WHERE usage_slot(event.customer_key, event.type) = usage_slot(wanted.customer, wanted.type)
+        AND event.customer_key = wanted.customer AND event.type = wanted.type AND event.is_billable
         AND event.occurred_at >= wanted.start_at AND event.occurred_at < wanted.end_at
+        AND event.id < %(below)s
+        AND NOT EXISTS (
+            SELECT FROM metering_usagevoid AS void
+            WHERE void.event = event.id AND void.voided_in <= %(batch)s
+                AND (void.restored_in IS NULL OR void.restored_in > %(batch)s)
+        )
         AND NOT EXISTS (
             SELECT FROM jsonb_each(wanted.filters) AS filter (property, allowed)
             WHERE (filter.allowed ? (event.properties ->> filter.property)) IS NOT TRUE
@@ -120,7 +128,7 @@ _AGGREGATIONS = {
 }
 
 
-def totals(requests: Sequence[Request]) -> dict[Key, Measured]:
+def totals(requests: Sequence[Request], as_of: Cutoff | None = None) -> dict[Key, Measured]:
     """The answer to each request by its key; at most one query for each aggregation and shape, however many requests.
 
     Events of one part have the same values of `by` (as PostgreSQL's `->>` writes them, None where there is none) and
@@ -132,7 +140,7 @@ def totals(requests: Sequence[Request]) -> dict[Key, Measured]:
     by_shape = sorted(set(requests), key=lambda request: request.shape)
     for (aggregation, shape), group in groupby(by_shape, key=lambda request: request.shape):
         asked = list(group)
-        rows = _rows(Meter.Aggregation(aggregation), shape, asked)
+        rows = _rows(Meter.Aggregation(aggregation), shape, asked, as_of or EVERYTHING)
         if shape == "whole":
             answers |= {asked[number].key: total for number, total, _, _ in rows}
         else:
@@ -140,7 +148,9 @@ def totals(requests: Sequence[Request]) -> dict[Key, Measured]:
     return answers
 
 
-def _rows(aggregation: Meter.Aggregation, shape: str, asked: Sequence[Request]) -> Iterator[tuple[Any, ...]]:
+def _rows(
+    aggregation: Meter.Aggregation, shape: str, asked: Sequence[Request], as_of: Cutoff
+) -> Iterator[tuple[Any, ...]]:
     adding = _AGGREGATIONS[aggregation]
     sql = {
         "whole": _WHOLE.format(total=adding.total, rest=adding.rest),
@@ -148,7 +158,7 @@ def _rows(aggregation: Meter.Aggregation, shape: str, asked: Sequence[Request]) 
         "each": _EACH.format(own=adding.own, needed=adding.needed),
     }[shape]
     with connection.cursor() as cursor:
-        cursor.execute(sql, [_as_json(asked)])
+        cursor.execute(sql, {"wanted": _as_json(asked), "below": as_of.below, "batch": as_of.batch})
         yield from cursor
 
 

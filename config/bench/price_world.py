@@ -19,8 +19,11 @@ from contracts.models import Contract, ContractLine, Customer, LegalEntity, Over
 from contracts.operations import create_legal_entity
 from governance.acts import Act
 from governance.change import change
+from metering.events import HASH_BYTES, MAX_EVENTS
+from metering.identities import Identity
+from metering.intake import Batch
 from metering.models import Meter
-from metering.store import Identity, Row, event_store
+from metering.store import Row
 from pricing.charges import Charge, Flat, Graduated, Package, PerUnit, Tier, Volume
 
 FAMILIES = 50  # of meters, each counting its own type of events
@@ -83,7 +86,11 @@ def signed(world: World, numbers: range) -> None:
         Contract.objects.bulk_create(contracts)
         ContractLine.objects.bulk_create(lines, batch_size=5_000)
         Override.objects.bulk_create(overrides)
-    event_store().append([_event(line, at, chance) for line in lines if line.product.meter_id for at in USED_AT])
+    used = [_event(line, at, chance) for line in lines if line.product.meter_id for at in USED_AT]
+    for start in range(0, len(used), MAX_EVENTS):
+        batch = Batch("bench", SIGNED)
+        batch.take(used[start : start + MAX_EVENTS])
+        batch.close()
 
 
 def _act(at: datetime) -> Act:
@@ -180,7 +187,6 @@ def _event(line: ContractLine, at: datetime, chance: random.Random) -> Row:
         meter.event_type,
         line.contract.customer.key,
         at,
-        at,
         msgspec.json.encode({"sku": sku, "units": chance.randrange(1, 20_000)}),
-        sha256(name.encode()).digest(),
+        sha256(name.encode()).digest()[:HASH_BYTES],
     )

@@ -63,6 +63,7 @@ GUARDS = [
     *rewriting("invoicing_creditnote", "amount = 1"),
     *rewriting("invoicing_unpricedusage", "reason = 'none'", "what was found unpriced stays"),
     *rewriting("metering_usageevent", "customer_key = 'eve'"),
+    *rewriting("metering_usageidentity", "event = 1"),
     *rewriting("governance_change", "because = 'another story'"),
     Guard("the trail names nobody else later", "UPDATE governance_change SET by_name = 'Eve'", "never changes"),
     Guard("an unbalanced entry", again("ledger_posting", id=NEW_NUMBER, debit="0", credit="5"), "does not balance"),
@@ -113,7 +114,7 @@ GUARDS = [
         "one_live_draft_per_card",
     ),
     Guard("published prices stay", "UPDATE catalog_rate SET cycle_months = 12", "only while their version is a draft"),
-    Guard("an event counts once", again("metering_usageevent", id=NEW_NUMBER), "an_event_is_counted_once"),
+    Guard("an event counts once", again("metering_usageidentity"), "metering_usageidentity_pkey"),
     # ------------------------------------------------------------ what was signed, what was sent
     Guard("a contract keeps its prices", "UPDATE contracts_contract SET pinned_version_id = NULL", "signed contract"),
     Guard("a contract keeps its currency", "UPDATE contracts_contract SET currency = 'EUR'", "signed contract"),
