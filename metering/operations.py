@@ -125,6 +125,16 @@ def replay_each(waiting: Iterable[QuarantinedEvent], *, act: Act) -> tuple[int, 
     return counted, refused
 
 
+def rows_of(events: Sequence[Event], *, source: str, at: datetime) -> list[Row]:
+    """Events that a person vouches for, as rows for a batch. Lateness is forgiven; anything else against one: `Refused`."""
+    screen = _screen(events, at, None)
+    entries = [_entry(event, source, screen) for event in events]
+    for entry in entries:
+        if entry.objection is not None:
+            raise Refused(f"Event {entry.event.id!r} cannot be counted. {entry.objection.detail}")
+    return [entry.row for entry in entries]
+
+
 def dismiss(quarantined: QuarantinedEvent, *, act: Act) -> QuarantinedEvent:
     """Decide not to count a quarantined event. It is kept, and can still be replayed."""
     with change("usage_event.dismissed", quarantined, act):
