@@ -65,6 +65,9 @@ class Invoice(Entity, Lifecycle):
     period_end = models.DateTimeField()
     time_zone = models.CharField(max_length=60)
     closes_at = models.DateTimeField(null=True, blank=True, help_text="open for late usage until then")
+    measured_through = models.BigIntegerField(
+        null=True, blank=True, editable=False, help_text="the last batch of usage that its amounts know of"
+    )
     subtotal = models.DecimalField(**AMOUNT, default=0)
     tax = models.DecimalField(**AMOUNT, default=0)
     drawn = models.DecimalField(**AMOUNT, default=0)

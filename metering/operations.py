@@ -126,7 +126,7 @@ def replay_each(waiting: Iterable[QuarantinedEvent], *, act: Act) -> tuple[int, 
 
 
 def rows_of(events: Sequence[Event], *, source: str, at: datetime) -> list[Row]:
-    """Events that a person vouches for, as rows for a batch. Lateness is forgiven; anything else against one: `Refused`."""
+    """Events that a person vouches for, as rows for a batch. Lateness is forgiven, anything else `Refused`."""
     screen = _screen(events, at, None)
     entries = [_entry(event, source, screen) for event in events]
     for entry in entries:
