@@ -18,6 +18,7 @@ from invoicing.drafts import discarded, drafted, last_due, says
 from invoicing.models import BillingOutcome, Invoice, UnpricedUsage
 from invoicing.queries import already_billed
 from invoicing.unpriced import unpriced_changes, write_unpriced
+from metering.cutoffs import Cutoff, cutoff_now
 from metering.queries import usage
 from pricing.drawdown import Instrument
 from pricing.measures import Measured, Split
@@ -39,6 +40,7 @@ class Gathered:
     commits: dict[str, Commit]
     rated_through: datetime
     usage: dict[tuple[str, str, Period, Split], Measured] = field(default_factory=dict)
+    measured_through: int | None = None
     drafts: dict[str, Invoice] = field(default_factory=dict)
     unpriced: list[UnpricedUsage] = field(default_factory=list)
 
@@ -76,8 +78,11 @@ class Gathered:
         return self.usage[self.contract.customer.key, meter, period, split]
 
 
-def gather(contract_ids: Iterable[UUID], through: datetime) -> list[Gathered]:
-    """Lock contracts, commits and drafts, and read what billing needs; always the same number of queries."""
+def gather(contract_ids: Iterable[UUID], through: datetime, *, as_of: Cutoff | None = None) -> list[Gathered]:
+    """Lock contracts, commits and drafts, and read what billing needs; always the same number of queries.
+
+    Usage is what is stored up to a cut-off, taken here unless one is given, so that an invoice can say what it knew.
+    """
     contracts = list(
         Contract.objects.select_for_update(of=("self",))
         .filter(pk__in=list(contract_ids))
@@ -100,7 +105,7 @@ def gather(contract_ids: Iterable[UUID], through: datetime) -> list[Gathered]:
         )
         for contract in contracts
     ]
-    _add_usage(gathered)
+    _add_usage(gathered, as_of)
     _add_drafts(gathered)
     _add_unpriced(gathered)
     return gathered
@@ -136,15 +141,16 @@ def _gathered_or_failed(ids: Sequence[UUID], through: datetime) -> list[tuple[UU
     return [result for pk in sorted(ids) for result in _gathered_or_failed([pk], through)]
 
 
-def _add_usage(gathered: list[Gathered]) -> None:
+def _add_usage(gathered: list[Gathered], as_of: Cutoff | None) -> None:
     wanted = {
         (facts.contract.customer.key, *slot)
         for facts in gathered
         for slot in slots([each.term for each in facts.terms], facts.rated_through)
     }
-    measured = usage(wanted)
+    as_of = as_of or cutoff_now()
+    measured = usage(wanted, as_of=as_of)
     for facts in gathered:
-        facts.usage = measured
+        facts.usage, facts.measured_through = measured, as_of.batch
 
 
 def _add_drafts(gathered: list[Gathered]) -> None:
@@ -176,7 +182,9 @@ def _record(facts: Gathered, wanted: list[Parts], act: Act) -> list[BillingOutco
         return []
     with transaction.atomic():
         write_unpriced(found, act)
-        outcomes = [outcome(drafted(facts.contract, *each, act), Result.DRAFTED) for each in changed]
+        outcomes = [
+            outcome(drafted(facts.contract, *each, facts.measured_through, act), Result.DRAFTED) for each in changed
+        ]
         return outcomes + [outcome(discarded(draft, act), Result.DISCARDED) for draft in unwanted.values()]
 
 

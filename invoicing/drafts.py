@@ -17,7 +17,7 @@ def discarded(draft: Invoice, act: Act) -> Invoice:
     return draft
 
 
-def drafted(contract: Contract, draft: Invoice | None, parts: Parts, act: Act) -> Invoice:
+def drafted(contract: Contract, draft: Invoice | None, parts: Parts, measured_through: int | None, act: Act) -> Invoice:
     name = "invoice.drafted" if draft is None else "invoice.redrafted"
     invoice = draft or Invoice(
         contract=contract,
@@ -27,6 +27,7 @@ def drafted(contract: Contract, draft: Invoice | None, parts: Parts, act: Act) -
         currency=contract.currency,
         time_zone=contract.time_zone,
     )
+    invoice.measured_through = measured_through
     with change(name, invoice, act):
         write_lines(invoice, parts)
     return invoice

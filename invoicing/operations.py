@@ -160,6 +160,7 @@ def _finalized(facts: Gathered, draft: Invoice, act: Act) -> Invoice:
         if draft.drawn:
             _draw(facts, draft, act, row)
         draft.become(Status.FINALIZED)
+        draft.measured_through = facts.measured_through
         draft.seller, draft.buyer = parties(facts.contract)
         prefix = facts.contract.legal_entity.invoice_prefix
         series, sequence, draft.number = next_number(facts.contract.legal_entity, prefix)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from metering.cutoffs import Cutoff
 from metering.models import Meter, QuarantinedEvent, UsageEvent
 from metering.screening import counts
 from metering.sightings import Asked, Values
@@ -14,12 +15,12 @@ CustomersSource = Callable[[set[str]], set[str]]
 _customers_source: CustomersSource | None = None
 
 
-def usage(requests: Iterable[Key]) -> dict[Key, Measured]:
+def usage(requests: Iterable[Key], as_of: Cutoff | None = None) -> dict[Key, Measured]:
     """How much each (customer key, meter key, period, split) comes to, exact.
 
     A Decimal for WHOLE, 0 where nothing was reported; otherwise parts in a fixed order (see `metering.totals`), none
     where nothing was. The number of queries does not depend on the number of requests. Periods are half-open by event
-    time. Raises LookupError for a meter that does not exist.
+    time. With a cut-off the answer is the same for ever. Raises LookupError for a meter that does not exist.
     """
     asked = list(requests)
     meters = Meter.objects.in_bulk({key for _, key, _, _ in asked}, field_name="key")
@@ -27,7 +28,7 @@ def usage(requests: Iterable[Key]) -> dict[Key, Measured]:
     if missing:
         raise LookupError(f"there is no meter {missing[0]!r}")
     return event_store().totals(
-        [Request(customer, meters[key], period, split) for customer, key, period, split in asked]
+        [Request(customer, meters[key], period, split) for customer, key, period, split in asked], as_of
     )
 
 
