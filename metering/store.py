@@ -9,10 +9,12 @@ from django.db import connection
 
 from metering import sightings
 from metering.cutoffs import Cutoff
+from metering.expressions import Expression
 from metering.identities import Identity
 from metering.models import Meter
 from metering.sightings import Asked, Values
-from metering.totals import Key, Request, totals
+from metering.statements import totals
+from metering.totals import Key, Request
 from pricing.measures import Measured
 from pricing.periods import Period
 
@@ -36,6 +38,11 @@ class EventStore(Protocol):
 
     def append(self, rows: Mapping[int, Row]) -> None:
         """Store rows by their numbers (see `UsageEvent.id`). They count when the surrounding transaction commits."""
+
+    def matching(
+        self, customer_key: str, event_type: str, period: Period, condition: Expression | None, limit: int | None = None
+    ) -> list[tuple[int, datetime]]:
+        """Number and instant of the events in a period, void or not, by time; those of which the condition is true."""
 
     def totals(self, requests: Sequence[Request], as_of: Cutoff | None = None) -> dict[Key, Measured]:
         """The answer to each request by its key, exact and in the order that `metering.totals` documents.
@@ -62,6 +69,13 @@ _MONTHS = """
         FROM unnest(%s::timestamptz[]) AS instants (instant)
     ) AS months (first_day)
 """
+_MATCHING = """
+    SELECT event.id, event.occurred_at FROM metering_usageevent AS event
+    WHERE usage_slot(event.customer_key, event.type) = usage_slot(%s, %s)
+        AND event.customer_key = %s AND event.type = %s AND event.occurred_at >= %s AND event.occurred_at < %s
+        AND ({condition}) IS TRUE
+    ORDER BY event.occurred_at, event.id LIMIT %s
+"""
 
 
 class PostgresEventStore:
@@ -85,6 +99,17 @@ class PostgresEventStore:
                             row.properties.decode(),
                         )
                     )
+
+    def matching(
+        self, customer_key: str, event_type: str, period: Period, condition: Expression | None, limit: int | None = None
+    ) -> list[tuple[int, datetime]]:
+        true = condition.sql("event.properties").replace("%", "%%") if condition else "true"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _MATCHING.format(condition=true),
+                [customer_key, event_type, customer_key, event_type, period.start, period.end, limit],
+            )
+            return cursor.fetchall()
 
     def totals(self, requests: Sequence[Request], as_of: Cutoff | None = None) -> dict[Key, Measured]:
         """At most one query for each aggregation and shape in use, however many requests."""
