@@ -1,6 +1,7 @@
 """Every knob, from the environment, with a typed default that works. `.env.example` says what each is for."""
 
 import secrets
+from decimal import Decimal
 from pathlib import Path
 
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
@@ -250,6 +251,13 @@ SPECTACULAR_SETTINGS = {
 # ---------------------------------------------------------------- usage
 USAGE_WINDOW_DAYS = env.int("USAGE_WINDOW_DAYS", default=34)  # what is older when it comes goes to quarantine
 USAGE_TIMEOUT_SECONDS = env.int("USAGE_TIMEOUT_SECONDS", default=20)  # then the sender is told to come again
+# What is flagged for a person to look at, and what of it holds an invoice back (spike, silence, duplicates, skew).
+FLAG_SPIKE_FACTOR = Decimal(env.str("FLAG_SPIKE_FACTOR", default="4"))  # of a usual day
+FLAG_SPIKE_FLOOR = Decimal(env.str("FLAG_SPIKE_FLOOR", default="100"))  # units of the meter; a smaller day is no spike
+FLAG_SILENCE_WAIT_HOURS = env.int("FLAG_SILENCE_WAIT_HOURS", default=2)  # after a day's end, before it is silent
+FLAG_DUPLICATES = env.int("FLAG_DUPLICATES", default=100)  # a day of one customer; fewer are no burst
+FLAG_DUPLICATES_SHARE = Decimal(env.str("FLAG_DUPLICATES_SHARE", default="0.5"))  # of what is counted that day
+HOLD_ON_FLAGS = env.list("HOLD_ON_FLAGS", default=["spike"])
 
 # ---------------------------------------------------------------- other people's systems; empty is off
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")

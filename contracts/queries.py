@@ -60,6 +60,11 @@ def known_customers(keys: set[str]) -> set[str]:
     return set(Customer.objects.filter(key__in=keys).values_list("key", flat=True))
 
 
+def customer_keys() -> list[str]:
+    """The keys of all customers."""
+    return list(Customer.objects.order_by().values_list("key", flat=True))
+
+
 def _with_customers(contracts: Iterable[Contract]) -> Iterable[Contract]:
     return Contract.objects.filter(pk__in=[each.pk for each in contracts]).select_related("customer")
 
