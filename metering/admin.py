@@ -19,7 +19,7 @@ from governance.acts import Act, Refused
 from governance.admin_base import GovernedAdmin, ReasonForm, operation
 from governance.admin_filters import OpenFirst
 from governance.doors import may
-from metering import operations, queries
+from metering import operations, quarantine, queries
 from metering.admin_upload import UploadsUsage
 from metering.events import json_of
 from metering.models import Meter, QuarantinedEvent, UsageEvent
@@ -188,7 +188,7 @@ class QuarantinedEventAdmin(GovernedAdmin):
         explain="Counts the event in its own period, if nothing stands against it any more.",
     )
     def replay(self, event: QuarantinedEvent, act: Act) -> str:
-        operations.replay(event, act=act)
+        quarantine.replay(event, act=act)
         return f"Counted: {event.event_id}."
 
     @operation(
@@ -200,7 +200,7 @@ class QuarantinedEventAdmin(GovernedAdmin):
         explain="The event is kept, but not counted. It can still be replayed.",
     )
     def dismiss(self, event: QuarantinedEvent, act: Act) -> str:
-        operations.dismiss(event, act=act)
+        quarantine.dismiss(event, act=act)
         return f"Dismissed: {event.event_id}."
 
     @action(
@@ -217,11 +217,8 @@ class QuarantinedEventAdmin(GovernedAdmin):
     def replay_all(self, request: HttpRequest, filled: ReplayAllForm) -> HttpResponse:
         waiting = self.get_queryset(request).filter(resolved_at=None, reason=filled.cleaned_data["reason"])
         act = self.act(request, filled.cleaned_data["because"])
-        counted, refused = operations.replay_each(waiting.order_by("id")[:AT_ONCE], act=act)
-        if counted:
-            messages.success(request, f"{counted:,} counted.")
-        if refused or not counted:
-            messages.warning(request, f"{refused:,} still cannot be counted." if refused else "Nothing waits for that.")
+        replayed = quarantine.replay_waiting(waiting, act=act)
+        messages.add_message(request, messages.SUCCESS if replayed.counted else messages.WARNING, replayed.words)
         return HttpResponse(headers={"HX-Redirect": reverse("admin:metering_quarantinedevent_changelist")})
 
     def has_replay_permission(self, request: HttpRequest, obj: Any = None) -> bool:

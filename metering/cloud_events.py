@@ -1,8 +1,9 @@
 """CloudEvents 1.0 in JSON, and the usage events they are.
 
 `source`, `id`, `type` and `time` (needed here) mean the same. The customer is the extension attribute `customer`, or
-else `subject`, or else `data.customer`. `data`, a JSON object, is the properties. Other attributes, such as those of
-tracing, are let by and not kept: they may differ when an event is sent again.
+else `subject`, or else `data.customer`. `data`, a JSON object, is the properties. A `dataschema` that ends in `/v3`
+names version 3 of the type's schema. Other attributes, such as those of tracing, are let by and not kept: they may
+differ when an event is sent again.
 """
 
 import re
@@ -15,6 +16,7 @@ from metering.events import Event, EventId, Path, Word, Wrong, objection
 
 _JSON_TYPE = re.compile(r"(application|text)/([\w.+-]+\+)?json\s*(;.*)?", re.IGNORECASE)
 _LONGEST_KEY = 120
+_VERSION = re.compile(r"/v([1-9][0-9]{0,5})$", re.ASCII)
 
 
 class CloudEvent(msgspec.Struct, frozen=True, gc=False):
@@ -28,6 +30,7 @@ class CloudEvent(msgspec.Struct, frozen=True, gc=False):
     subject: str | None = None
     customer: str | None = None
     datacontenttype: str | None = None
+    dataschema: str | None = None
     data: dict[str, Any] | None = None
     data_base64: Any = None
 
@@ -41,6 +44,7 @@ def event_of(cloud: CloudEvent) -> Event:
         customer_key=_customer(cloud)[1],
         properties=cloud.data or {},
         source=cloud.source,
+        schema_version=_version(cloud.dataschema),
     )
 
 
@@ -63,6 +67,11 @@ def cloud_objection(cloud: CloudEvent, has_controls: bool = True) -> Wrong | Non
     first, *rest = wrong.path
     moved: dict[str | int, Path] = {"properties": ("data",), "customer": place}
     return Wrong((*moved.get(first, (first,)), *rest), wrong.message)
+
+
+def _version(dataschema: str | None) -> int | None:
+    named = _VERSION.search(dataschema or "")
+    return int(named[1]) if named else None
 
 
 def _customer(cloud: CloudEvent) -> tuple[Path, Any]:

@@ -14,6 +14,9 @@ MAX_EVENTS = 10_000
 MAX_BYTES = 5 * 1024 * 1024
 MAX_EVENT_BYTES = 64 * 1024
 MAX_DEPTH = 8
+MAX_ERRORS = 20
+"""How many problems of a request are told."""
+MAX_VERSION = 1_000_000
 TOO_DEEP = f"Properties nest at most {MAX_DEPTH} levels deep"
 
 HASH_BYTES = 16
@@ -34,7 +37,8 @@ Path = tuple[str | int, ...]
 class Event(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One fact as reported. Without a `source` of its own it belongs to the source that sends it.
 
-    Numbers in `properties` are int or Decimal, never float.
+    Numbers in `properties` are int or Decimal, never float. `schema_version` is the version of its type's schema that
+    it was written by; it is no part of what the event says, and of no account to its identity.
     """
 
     id: EventId
@@ -43,6 +47,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     customer_key: Word = msgspec.field(name="customer")
     properties: dict[str, Any] = {}
     source: Word | msgspec.UnsetType = msgspec.UNSET
+    schema_version: Annotated[int, msgspec.Meta(ge=1, le=MAX_VERSION)] | None = None
 
 
 class Wrong(NamedTuple):
@@ -68,6 +73,10 @@ class Unreadable(Exception):
         super().__init__(detail)
         self.detail = detail
         self.problems = list(problems)
+
+
+class Rejected(Unreadable):
+    """Events that their type refuses. Pointers begin inside the list of events, fields are named as in `Event`."""
 
 
 class TooLarge(Unreadable):

@@ -1,8 +1,8 @@
-"""What can be done with usage: take it in, deal with what could not be counted, say what counts."""
+"""What can be done with usage: take it in, say what counts. Quarantine and types have files of their own."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,25 +13,27 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from governance.acts import Act, Refused
-from governance.change import change, locked
+from governance.change import change
 from metering import queries
-from metering.events import Event, body_hash, json_of
+from metering.events import MAX_ERRORS, Event, Problem, Rejected, body_hash, json_of, pointer
 from metering.identities import Identity, hashes
 from metering.intake import Batch
-from metering.models import EventType, EventTypeVersion, Meter, QuarantinedEvent
+from metering.models import Meter
+from metering.registering import register_missing_type
+from metering.schemas import kinds_named
 from metering.screening import Objection, Reason, Screen, text_of
 from metering.store import Row
 
 ACCEPTED, DUPLICATE, CONFLICT, QUARANTINED = "accepted", "duplicate", "conflict", "quarantined"
-Resolution = QuarantinedEvent.Resolution
 
 _QUARANTINE = """
     INSERT INTO metering_quarantinedevent
-        (source, event_id, body, body_hash, reason, detail, received_at, resolution, at_risk_currency)
-    SELECT source, event_id, body, decode(body_hash, 'hex'), reason, detail, received_at, '', ''
+        (source, event_id, body, body_hash, reason, detail, received_at, resolution, at_risk_currency, owner_id)
+    SELECT source, event_id, body, decode(body_hash, 'hex'), reason, detail, received_at, '', '', type.owner_id
     FROM json_to_recordset(%s) AS row (
         source text, event_id text, body jsonb, body_hash text, reason text, detail text, received_at timestamptz
     )
+    LEFT JOIN metering_eventtype AS type ON type.key = row.body ->> 'type'
     ORDER BY source, event_id, body_hash, reason
     ON CONFLICT DO NOTHING
 """
@@ -58,10 +60,12 @@ def ingest(events: Sequence[Event], *, source: str, at: datetime) -> list[Verdic
 
     Identity comes first: what is already counted answers duplicate (or conflict, if it says something else), whatever
     else is wrong with it. What cannot be counted is kept in quarantine. Sending anything again is harmless. Raises
-    OperationalError, with nothing stored, when the database is away or busy for longer than USAGE_TIMEOUT_SECONDS.
+    `Rejected`, with nothing stored, when the type of an event wants such a request refused; and OperationalError, with
+    nothing stored, when the database is away or busy for longer than USAGE_TIMEOUT_SECONDS.
     """
     screen = _screen(events, at, timedelta(days=settings.USAGE_WINDOW_DAYS))
     entries = [_entry(event, source, screen) for event in events]
+    _refuse_rejected(entries)
     firsts: dict[Identity, _Entry] = {}
     for entry in entries:
         firsts.setdefault(entry.row.identity, entry)
@@ -89,59 +93,20 @@ def _wait_at_most(seconds: int) -> None:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds}s"])
 
 
-def replay(quarantined: QuarantinedEvent, *, act: Act) -> QuarantinedEvent:
-    """Count a quarantined event after all, in its own period, now that what was wrong with it is put right.
-
-    Lateness is forgiven, because a person asks for it. Refused while anything else still stands against it.
-    """
-    with change("usage_event.replayed", quarantined, act):
-        quarantined = locked(quarantined)
-        if quarantined.resolution == Resolution.COUNTED:
-            raise Refused("This event is counted already.")
-        event = msgspec.convert(quarantined.body, Event)
-        entry = _entry(event, quarantined.source, _screen([event], act.at, None))
-        if entry.objection:
-            raise Refused(f"It still cannot be counted. {entry.objection.detail}")
-        row = replace(entry.row, body_hash=bytes(quarantined.body_hash))
-        batch = Batch(row.identity.source, act.at)
-        there = batch.take([row])
-        batch.close()
-        if there.get(row.identity, row.body_hash) != row.body_hash:
-            raise Refused(
-                "Another event is counted under this id. Dismiss this one, or have it sent under an id of its own."
-            )
-        return _resolved(quarantined, Resolution.COUNTED, act)
-
-
-def replay_each(waiting: Iterable[QuarantinedEvent], *, act: Act) -> tuple[int, int]:
-    """Replay what can be, each on its own. Gives how many are counted now, and how many still cannot be."""
-    counted = refused = 0
-    for quarantined in waiting:
-        try:
-            replay(quarantined, act=act)
-            counted += 1
-        except Refused:
-            refused += 1
-    return counted, refused
-
-
 def rows_of(events: Sequence[Event], *, source: str, at: datetime) -> list[Row]:
     """Events that a person vouches for, as rows for a batch. Lateness is forgiven, anything else `Refused`."""
+    judged = judged_rows(events, source=source, at=at)
+    for event, (_, objection) in zip(events, judged, strict=True):
+        if objection is not None:
+            raise Refused(f"Event {event.id!r} cannot be counted. {objection.detail}")
+    return [row for row, _ in judged]
+
+
+def judged_rows(events: Sequence[Event], *, source: str, at: datetime) -> list[tuple[Row, Objection | None]]:
+    """Each event as a row, and what stands against counting it now; lateness does not."""
     screen = _screen(events, at, None)
     entries = [_entry(event, source, screen) for event in events]
-    for entry in entries:
-        if entry.objection is not None:
-            raise Refused(f"Event {entry.event.id!r} cannot be counted. {entry.objection.detail}")
-    return [entry.row for entry in entries]
-
-
-def dismiss(quarantined: QuarantinedEvent, *, act: Act) -> QuarantinedEvent:
-    """Decide not to count a quarantined event. It is kept, and can still be replayed."""
-    with change("usage_event.dismissed", quarantined, act):
-        quarantined = locked(quarantined)
-        if quarantined.resolved_at is not None:
-            raise Refused(f"This event is {quarantined.get_resolution_display().lower()} already.")
-        return _resolved(quarantined, Resolution.DISMISSED, act)
+    return [(entry.row, entry.objection) for entry in entries]
 
 
 def define_meter(
@@ -166,23 +131,13 @@ def define_meter(
         unit=unit,
     )
     with change("meter.defined", meter, act):
-        _register_type(event_type, act)
+        register_missing_type(event_type, act=act)
         try:
             meter.full_clean()
         except ValidationError as problem:
             raise Refused(" ".join(problem.messages)) from None
         meter.save()
     return meter
-
-
-def _register_type(key: str, act: Act) -> None:
-    """A meter counts events of a type that is known; what it must carry may be said later."""
-    if EventType.objects.filter(key=key).exists():
-        return
-    registered = EventType(key=key, name=key)
-    with change("event_type.registered", registered, act):
-        registered.save()
-        EventTypeVersion.objects.create(type=registered, number=1, created_at=act.at)
 
 
 def filters_from(given: Any) -> dict[str, list[str]]:
@@ -199,23 +154,39 @@ def filters_from(given: Any) -> dict[str, list[str]]:
 
 
 def _screen(events: Sequence[Event], at: datetime, window: timedelta | None) -> Screen:
-    customers = queries.known_customers({event.customer_key for event in events})
+    customers = queries.resolve_customers({event.customer_key for event in events})
     named = {event.type for event in events}
-    types = set(EventType.objects.filter(key__in=named).values_list("key", flat=True))
-    return Screen.of(types, Meter.objects.filter(event_type__in=named), customers, at, window)
+    return Screen.of(kinds_named(named), Meter.objects.filter(event_type__in=named), customers, at, window)
 
 
 def _entry(event: Event, source: str, screen: Screen) -> _Entry:
-    properties = json_of(event.properties)
+    properties, reported = json_of(event.properties), event.customer_key
+    customer = screen.customers.get(reported, reported)
     row = Row(
         identity=Identity(event.source or source, event.id),
         type=event.type,
-        customer_key=event.customer_key,
+        customer_key=customer,
         occurred_at=event.time,
         properties=properties,
         body_hash=body_hash(event, properties),
+        alias="" if customer == reported else reported,
+        is_billable=screen.is_billable(event),
     )
     return _Entry(event, row, screen.objection(event))
+
+
+def _refuse_rejected(entries: Sequence[_Entry]) -> None:
+    """What is counted already stays so, even if its type has become stricter since."""
+    refused = [(index, entry) for index, entry in enumerate(entries) if entry.objection and entry.objection.refused]
+    counted = hashes({entry.row.identity for _, entry in refused})
+    problems = [
+        Problem(index, pointer((index, *entry.objection.path)), entry.objection.detail)
+        for index, entry in refused
+        if entry.objection and entry.row.identity not in counted
+    ]
+    if problems:
+        wrong = f"{len(problems):,} of {len(entries):,} events are" if len(entries) > 1 else "The event is"
+        raise Rejected(f"{wrong} not as the schema wants it; nothing was stored.", problems[:MAX_ERRORS])
 
 
 def _store_countable(batch: Batch, firsts: Iterable[_Entry]) -> dict[Identity, tuple[bytes, bool]]:
@@ -235,7 +206,7 @@ def _judge(entry: _Entry, first: _Entry, counted: dict[Identity, tuple[bytes, bo
     if row.identity in counted:
         return Verdict(event_id, ACCEPTED if is_new and entry is first else DUPLICATE)
     assert first.objection is not None
-    return Verdict(event_id, QUARANTINED, *first.objection)
+    return Verdict(event_id, QUARANTINED, first.objection.reason, first.objection.detail)
 
 
 def _quarantine(rejected: Sequence[tuple[_Entry, Verdict]], at: datetime) -> None:
@@ -252,6 +223,7 @@ def _quarantine(rejected: Sequence[tuple[_Entry, Verdict]], at: datetime) -> Non
                 "time": entry.event.time.astimezone(UTC),
                 "customer": entry.event.customer_key,
                 "properties": msgspec.Raw(entry.row.properties),
+                **({"schema_version": entry.event.schema_version} if entry.event.schema_version else {}),
             },
             "body_hash": entry.row.body_hash.hex(),
             "reason": verdict.reason,
@@ -262,9 +234,3 @@ def _quarantine(rejected: Sequence[tuple[_Entry, Verdict]], at: datetime) -> Non
     ]
     with connection.cursor() as cursor:
         cursor.execute(_QUARANTINE, [json_of(rows).decode()])
-
-
-def _resolved(quarantined: QuarantinedEvent, resolution: str, act: Act) -> QuarantinedEvent:
-    quarantined.resolved_at, quarantined.resolution = act.at, resolution
-    quarantined.save(update_fields=["resolved_at", "resolution"])
-    return quarantined

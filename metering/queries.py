@@ -1,9 +1,10 @@
 """Questions about usage."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
+from metering.arrivals import numbers_of
 from metering.cutoffs import Cutoff
-from metering.models import Meter, QuarantinedEvent, UsageEvent
+from metering.models import CustomerAlias, Meter, QuarantinedEvent, UsageEvent
 from metering.screening import counts
 from metering.sightings import Asked, Values
 from metering.store import event_store
@@ -13,6 +14,7 @@ from pricing.periods import Period
 
 CustomersSource = Callable[[set[str]], set[str]]
 _customers_source: CustomersSource | None = None
+_customer_keys: Callable[[], Collection[str]] | None = None
 
 
 def usage(requests: Iterable[Key], as_of: Cutoff | None = None) -> dict[Key, Measured]:
@@ -46,6 +48,17 @@ def values_seen(asked: Iterable[Asked], period: Period) -> Mapping[Asked, Mappin
     return event_store().values_seen(asked, period)
 
 
+def resolve_customers(keys: set[str]) -> dict[str, str]:
+    """For each key that is known, the customer's own: a key of a customer, or an alias of one.
+
+    At most two queries, and only one where every key is a customer's own.
+    """
+    own = known_customers(keys)
+    rest = keys - own
+    aliases = CustomerAlias.objects.filter(key__in=rest).values_list("key", "customer_key") if rest else ()
+    return {key: key for key in own} | dict(aliases)
+
+
 def known_customers(keys: set[str]) -> set[str]:
     """Those of the keys that belong to a customer."""
     if _customers_source is None:
@@ -62,12 +75,25 @@ def register_customers_source(source: CustomersSource) -> None:
     _customers_source = source
 
 
+def customer_keys() -> Collection[str]:
+    """The keys of all customers."""
+    if _customer_keys is None:
+        raise RuntimeError("nobody told metering who the customers are: register_customer_keys was not called")
+    return _customer_keys()
+
+
+def register_customer_keys(source: Callable[[], Collection[str]]) -> None:
+    """Say who can list the customers, as with `register_customers_source`."""
+    global _customer_keys
+    _customer_keys = source
+
+
 def event_by_id(event_id: str, source: str | None = None) -> tuple[list[UsageEvent], list[QuarantinedEvent]]:
     """What became of an event: counted under this id, and in quarantine. Without a source, of every source."""
     key = {"event_id": event_id} | ({} if source is None else {"source": source})
-    counted = UsageEvent.objects.filter(**key).order_by("source", "id")[:100]
+    counted = event_store().numbered(numbers_of(event_id, source).values())
     quarantined = QuarantinedEvent.objects.filter(**key).order_by("source", "id")[:100]
-    return list(counted), list(quarantined)
+    return counted, list(quarantined)
 
 
 def meters_counting(event: UsageEvent) -> list[Meter]:

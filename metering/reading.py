@@ -10,6 +10,7 @@ import msgspec
 from metering.cloud_events import CloudEvent, cloud_objection, event_of
 from metering.events import (
     MAX_BYTES,
+    MAX_ERRORS,
     MAX_EVENT_BYTES,
     MAX_EVENTS,
     TOO_DEEP,
@@ -24,7 +25,6 @@ from metering.events import (
     pointer,
 )
 
-MAX_ERRORS = 20
 _NOT_READ = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 

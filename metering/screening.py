@@ -1,14 +1,15 @@
 """What can be counted: the checks an event passes, or the reason why it goes to quarantine. No database here."""
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from metering.events import Event
+from metering.events import Event, Path
 from metering.models import Meter, QuarantinedEvent
+from metering.schemas import Kind
 
 Reason = QuarantinedEvent.Reason
 CLOCK_SKEW = timedelta(minutes=5)
@@ -16,10 +17,15 @@ _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,18})?", re.ASCII)
 
 
 class Objection(NamedTuple):
-    """Why an event cannot be counted: the reason, and a sentence with the particulars."""
+    """Why an event cannot be counted: the reason, and a sentence with the particulars.
+
+    With `refused`, its type wants the whole request to be refused; `path` is then the place in the event.
+    """
 
     reason: str
     detail: str
+    path: Path = ()
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +47,25 @@ class Need:
 class Screen:
     """Everything the checks read, gathered once for a whole batch."""
 
-    types: Collection[str]
+    types: Mapping[str, Kind]
     needs: dict[str, list[Need]]
-    customers: Collection[str]
+    customers: Mapping[str, str]
     latest: datetime
     earliest: datetime | None
 
     @classmethod
     def of(
         cls,
-        types: Collection[str],
+        types: Mapping[str, Kind],
         meters: Iterable[Meter],
-        customers: Collection[str],
+        customers: Mapping[str, str],
         at: datetime,
         window: timedelta | None,
     ) -> "Screen":
-        """A screen for events received `at`; without a window, no event is too late."""
+        """A screen for events received `at`; without a window, no event is too late.
+
+        `types` are the registered ones by key; `customers` says for each key that is known whose it is.
+        """
         needs: dict[str, list[Need]] = {}
         for meter in meters:
             of_type = needs.setdefault(meter.event_type, [])
@@ -64,10 +73,18 @@ class Screen:
                 of_type.append(Need(meter, meter.property, meter.filters, _reader(meter)))
         return cls(types, needs, customers, at + CLOCK_SKEW, None if window is None else at - window)
 
+    def is_billable(self, event: Event) -> bool:
+        """Whether meters count it, by the rule of its type."""
+        kind = self.types.get(event.type)
+        return kind is None or kind.is_billable(event.properties)
+
     def objection(self, event: Event) -> Objection | None:
         """The first reason why this event cannot be counted, None when it can."""
-        if event.type not in self.types:
+        kind = self.types.get(event.type)
+        if kind is None:
             return Objection(Reason.UNKNOWN_TYPE, f"No event type {event.type!r} is registered.")
+        if (kind.editions or event.schema_version) and (wrong := kind.complaint(event)):
+            return Objection(wrong.reason, wrong.detail, wrong.path, kind.refuses)
         if event.customer_key not in self.customers:
             return Objection(Reason.UNKNOWN_CUSTOMER, f"No customer has the key {event.customer_key!r}.")
         if event.time > self.latest:

@@ -19,7 +19,7 @@ class QuarantinedEvent(models.Model):
         CONFLICT = "conflict", "Same id, other body"
         UNKNOWN_TYPE = "unknown_type", "No such event type"
         UNKNOWN_CUSTOMER = "unknown_customer", "No such customer"
-        MISSING_PROPERTY = "missing_property", "A property that a meter adds up is missing or not a number"
+        MISSING_PROPERTY = "missing_property", "A property that is needed is missing or not a number"
         INVALID = "invalid", "Not as the schema of its type wants it"
         WRONG_UNIT = "wrong_unit", "In another unit than its type"
         TOO_LATE = "too_late", "Older than the window for late usage"
@@ -49,6 +49,14 @@ class QuarantinedEvent(models.Model):
     estimated_at = models.DateTimeField(null=True, blank=True, help_text="when the money at risk was estimated")
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=20, choices=Resolution.choices, blank=True)
+    resolved_in = models.ForeignKey(
+        "governance.Change",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="the change that counted or dismissed it: who, and why",
+    )
 
     class Meta:
         indexes = [models.Index("received_at", name="quarantine_open", condition=Q(resolved_at=None))]
@@ -62,7 +70,15 @@ class QuarantinedEvent(models.Model):
         ]
         triggers = append_only(
             "what was reported never changes",
-            may_change=("resolved_at", "resolution", "owner_id", "at_risk", "at_risk_currency", "estimated_at"),
+            may_change=(
+                "resolved_at",
+                "resolution",
+                "resolved_in_id",
+                "owner_id",
+                "at_risk",
+                "at_risk_currency",
+                "estimated_at",
+            ),
         )
 
     def __str__(self) -> str:

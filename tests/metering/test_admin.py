@@ -129,7 +129,9 @@ def test_everything_that_waits_for_one_reason_is_replayed(engineer: Client, toke
     assert UsageEvent.objects.count() == 2
     page = engineer.get(reverse("admin:metering_quarantinedevent_changelist"))
     assert [row.event_id for row in page.context["cl"].result_list] == ["e3"]
-    assert [str(message) for message in page.context["messages"]] == ["2 counted.", "1 still cannot be counted."]
+    assert [str(message) for message in page.context["messages"]] == [
+        "2 counted. 1 still cannot be counted (no such customer: 1)."
+    ]
 
 
 def test_only_an_engineer_replays(client: Client, tokens: Meter, cara: User, customers: set[str]) -> None:

@@ -8,7 +8,7 @@ from django.db import connection, connections, transaction
 from django.db.utils import IntegrityError
 
 from governance.acts import Act
-from metering import operations
+from metering import operations, quarantine
 from metering.identities import Identity
 from metering.models import Meter, QuarantinedEvent, UsageEvent
 from metering.store import event_store
@@ -70,7 +70,7 @@ def test_overlapping_batches_and_replays_count_once(tokens: Meter, customers: se
     def send_or_replay(number: int) -> list[str]:
         if number % 2:
             return outcomes(late[number:] + late[:number])
-        return [operations.replay(row, act=by_eric).resolution for row in waiting[number::8]]
+        return [quarantine.replay(row, act=by_eric).resolution for row in waiting[number::8]]
 
     in_threads(8, send_or_replay)
     assert UsageEvent.objects.count() == 20
