@@ -68,6 +68,9 @@ class Invoice(Entity, Lifecycle):
     measured_through = models.BigIntegerField(
         null=True, blank=True, editable=False, help_text="the last batch of usage that its amounts know of"
     )
+    released_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="what was flagged until then holds it no more"
+    )
     subtotal = models.DecimalField(**AMOUNT, default=0)
     tax = models.DecimalField(**AMOUNT, default=0)
     drawn = models.DecimalField(**AMOUNT, default=0)

@@ -15,6 +15,7 @@ from governance.change import change, locked
 from governance.models import Change
 from invoicing.billing import Gathered, bill_contracts, failed, gather, outcome
 from invoicing.drafts import last_due, says, write_lines
+from invoicing.holds import held, must_not_be_held, release_invoice
 from invoicing.models import BillingOutcome, BillingRun, Invoice, InvoiceLine, InvoiceSeries, UnpricedUsage
 from invoicing.presentation import parties
 from invoicing.queries import DRAW_SOURCE, RETURN_SOURCE, draws_of
@@ -32,7 +33,7 @@ from pricing.periods import zone_named
 
 __all__ = [
     "bill_again", "bill_contracts", "bill_due", "credit_facts", "dismiss_unpriced", "finalize_invoice",
-    "issue_credit_note", "record_payment", "request_credit_note", "void_invoice",
+    "issue_credit_note", "record_payment", "release_invoice", "request_credit_note", "void_invoice",
 ]  # fmt: skip
 
 Result = BillingOutcome.Result
@@ -80,7 +81,8 @@ def bill_again(usage: UnpricedUsage, *, act: Act) -> UnpricedUsage:
 def finalize_invoice(invoice: Invoice, *, act: Act) -> Invoice:
     """Issue a draft: bring it up to date, draw the commits, copy the parties, number it. From then on it never changes.
 
-    An invoice over nothing is paid at once. `Refused` if it is no draft, or comes to less than nothing.
+    An invoice over nothing is paid at once. `Refused` if it is no draft, is held for review, or comes to less than
+    nothing.
     """
     with transaction.atomic():
         until = _until(invoice)
@@ -89,6 +91,7 @@ def finalize_invoice(invoice: Invoice, *, act: Act) -> Invoice:
         if draft is None or draft.pk != invoice.pk:
             locked(invoice).become(Status.FINALIZED)
             raise Refused("This draft has changed meanwhile; look at it again.")
+        must_not_be_held(draft)
         return _finalized(facts, draft, act)
 
 
@@ -125,11 +128,13 @@ def _must_sell_nothing_drawn(invoice: Invoice, commits: Iterable[Commit]) -> Non
 
 
 def _finalize_due(ids: list[UUID], *, through: datetime, act: Act) -> list[BillingOutcome]:
-    """Finalize the chunk's drafts that are closed by now, in one transaction, each by itself if one fails."""
+    """Finalize the chunk's drafts that are closed and not held, in one transaction, each by itself if one fails."""
     closed = Invoice.objects.filter(
         contract__in=ids, status=Status.DRAFT, closes_at__lte=through, total__gte=0
     ).order_by("closes_at", "contract__number", "kind")
-    drafts = list(closed)
+    drafts = list(closed.select_related("customer"))
+    waiting = held(drafts)
+    drafts = [draft for draft in drafts if draft.pk not in waiting]
     if not drafts:
         return []
     outcomes = []
