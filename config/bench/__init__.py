@@ -6,11 +6,12 @@ machine; each comes with what the bare tool below it (COPY, `rate()`, WeasyPrint
 
 from collections.abc import Callable, Iterator
 
-from config.bench import journey, pricing
+from config.bench import ingest, journey, pricing
 from config.bench.figures import Figure, Progress
 from config.journey.usage_file import Request
 
 BENCHES: dict[str, Callable[[list[Request], Progress], Iterator[Figure]]] = {
+    "ingest": ingest.figures,
     "journey": journey.figures,
     "pricing": pricing.figures,
 }

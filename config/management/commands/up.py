@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from typing import Any
@@ -15,6 +15,7 @@ from django.db import OperationalError, connection
 from rich.console import Console
 from rich.table import Table
 
+from config import web
 from config.cast import CAST, PASSWORD
 from config.supervisor import (
     CannotRun,
@@ -26,7 +27,6 @@ from config.supervisor import (
 )
 
 CELERY = ["-m", "celery", "-A", "config"]
-WEB = ["-m", "gunicorn", "config.wsgi"]
 # As root, where it was started so, Celery warns; `make run` on a machine of one's own need not.
 QUIET = ["-W", "ignore:You're running the worker with superuser privileges"]
 WORKER = [*QUIET, *CELERY, "worker", "--concurrency=2", "--loglevel=WARNING", "--without-gossip", "--without-mingle"]
@@ -76,7 +76,7 @@ class Command(BaseCommand):
             if environment:
                 # They send their webhooks here, whatever the world calls us.
                 processes.start("fakes", fakes(), environment | {"PUBLIC_URL": f"http://{own_address()}"})
-            processes.start("web", [*WEB, *web_options()], environment)
+            processes.start("web", web_command(), environment)
             processes.start("worker", WORKER, environment)
             processes.start("scheduler", SCHEDULER, environment)
             wait_until_it_answers(f"http://{own_address()}/health", processes, stop)
@@ -136,15 +136,8 @@ def own_address() -> str:
     return f"[{host}]:{settings.PORT}" if ":" in host else f"{host}:{settings.PORT}"
 
 
-def web_options() -> list[str]:
-    bind = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
-    return [
-        f"--bind={bind}:{settings.PORT}",
-        f"--workers={settings.WEB_WORKERS}",
-        f"--threads={settings.WEB_THREADS}",
-        "--log-level=warning",
-        "--graceful-timeout=10",
-    ]
+def web_command() -> Sequence[str]:
+    return web.command(settings.HOST, settings.PORT, workers=settings.WEB_WORKERS, threads=settings.WEB_THREADS)
 
 
 def fakes() -> list[str]:
