@@ -73,9 +73,8 @@ def open_flags(customers: Collection[str], kinds: Collection[str]) -> list[Usage
     """The customers' unresolved flags of these kinds, oldest first. One query."""
     if not (customers and kinds):
         return []
-    return list(
-        UsageFlag.objects.filter(customer_key__in=customers, kind__in=kinds, resolved_at=None).order_by("day", "pk")
-    )
+    rows = UsageFlag.objects.filter(customer_key__in=customers, kind__in=kinds, resolved_at=None)
+    return list(rows.order_by("day", "meter_key", "pk"))
 
 
 def day_totals(
