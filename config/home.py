@@ -56,6 +56,10 @@ def _figures(user: Any, at: Any, currency: str, months: list[MonthOfRevenue]) ->
         )
     if may(user, "metering.view_quarantinedevent"):
         cards.append(_count("Quarantined events", attention.quarantined(), "metering_quarantinedevent"))
+    if may(user, "metering.view_usageflag") and (flagged := attention.flagged()):
+        cards.append(_count("Flagged usage", flagged, "metering_usageflag"))
+    if may(user, "invoicing.view_invoice") and (held := attention.held_invoices(user)):
+        cards.append(_count("Invoices held", held, "invoicing_invoice", "?held=yes"))
     if may(user, "invoicing.view_unpricedusage") and (unpriced := attention.unpriced_usage(user)):
         cards.append(_count("Unpriced usage", unpriced, "invoicing_unpricedusage"))
     if may(user, "integrations.view_delivery"):

@@ -13,9 +13,10 @@ from contracts.models import Commit
 from governance.approvals import may_decide
 from governance.doors import may, visible
 from governance.models import ApprovalRequest
+from invoicing.holds import held_drafts
 from invoicing.models import BillingOutcome, Invoice, UnpricedUsage
 from invoicing.queries import amount_open, carried_on
-from metering.models import QuarantinedEvent
+from metering.models import QuarantinedEvent, UsageFlag
 from quoting.models import QuoteVersion
 
 SHOWN = 6
@@ -95,6 +96,16 @@ def open_invoices(user: Any, currency: str, at: datetime) -> dict[str, Any]:
 def quarantined() -> int:
     """Events that could not be counted and that nobody has replayed or dismissed yet."""
     return QuarantinedEvent.objects.filter(resolved_at=None).count()
+
+
+def flagged() -> int:
+    """Usage that looks wrong, and that nobody has looked at yet."""
+    return UsageFlag.objects.filter(resolved_at=None).count()
+
+
+def held_invoices(user: Any) -> int:
+    """Drafts of this person's customers that wait for somebody, because their usage was flagged."""
+    return visible(Invoice.objects.filter(pk__in=list(held_drafts())), user).count()
 
 
 def prices_in_motion(at: datetime) -> list[RateCardVersion]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
@@ -18,10 +18,12 @@ from governance import approvals
 from governance.acts import Act
 from governance.admin_base import GovernedAdmin, money, operation, pill
 from invoicing import operations
+from invoicing.admin_corrections import UsageCorrectionAdmin as UsageCorrectionAdmin
 from invoicing.admin_runs import BillingRunAdmin as BillingRunAdmin
 from invoicing.admin_unpriced import UnpricedUsageAdmin as UnpricedUsageAdmin
 from invoicing.documents import UNISSUED, document_of, drawn
 from invoicing.forms import AmountForm, PaymentForm, noon
+from invoicing.holds import held, held_drafts
 from invoicing.links import link_to
 from invoicing.models import CreditNote, Invoice, Payment
 from invoicing.presentation import presented
@@ -29,13 +31,24 @@ from invoicing.queries import ISSUED, still_open
 from pricing.money import shown
 
 Status = Invoice.Status
-STATUS_COLOURS = {"draft": "info", "finalized": "warning", "paid": "success", "void": "danger", "discarded": ""}
+STATUS_COLOURS = {
+    "draft": "info",
+    "held": "warning",
+    "finalized": "warning",
+    "paid": "success",
+    "void": "danger",
+    "discarded": "",
+}
 STATUS_WORDS = {"finalized": "Awaits payment"}
 FINALIZE = "invoicing.finalize_invoice"
 
 
 def is_draft(invoice: Invoice) -> bool:
     return invoice.status == Status.DRAFT
+
+
+def is_held(invoice: Invoice) -> bool:
+    return is_draft(invoice) and bool(held([invoice]))
 
 
 def awaits_payment(invoice: Invoice) -> bool:
@@ -46,17 +59,29 @@ def is_issued(invoice: Invoice) -> bool:
     return invoice.status in ISSUED
 
 
+class Held(admin.SimpleListFilter):
+    """Drafts that wait for a person, because the usage they bill was flagged."""
+
+    title, parameter_name = "held for review", "held"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Held")]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows.filter(pk__in=list(held_drafts())) if self.value() == "yes" else rows
+
+
 @admin.register(Invoice)
 class InvoiceAdmin(GovernedAdmin):
     """An invoice: what it says, why each amount, what was paid; and what can be done with it."""
 
     list_display = ["shown_number", "customer", "shown_status", "shown_kind", "issued_at", "due_on", "shown_total"]
-    list_filter = ["status", "kind", "legal_entity", "currency", ("issued_at", admin.DateFieldListFilter)]
+    list_filter = ["status", Held, "kind", "legal_entity", "currency", ("issued_at", admin.DateFieldListFilter)]
     list_select_related = ["customer", "contract"]
     search_fields = ["number", "customer__name", "customer__key", "contract__number"]
     ordering = [F("issued_at").desc(nulls_first=True), "-sequence", "customer__name"]
     readonly_fields = ["standing", "shown_kind", "shown_total"]
-    actions_detail = ["finalize", "record_payment", "credit", "void"]
+    actions_detail = ["finalize", "release", "record_payment", "credit", "void"]
     change_form_outer_after_template = "invoicing/admin_invoice.html"
 
     @display(description="Number", ordering="number")
@@ -65,13 +90,17 @@ class InvoiceAdmin(GovernedAdmin):
 
     @display(description="Status", ordering="status", label=STATUS_COLOURS)
     def shown_status(self, invoice: Invoice) -> tuple[str, str]:
+        if getattr(invoice, "is_held", False):
+            return "held", "Draft, held"
         if is_draft(invoice) and invoice.total < 0:
             return invoice.status, "Draft, carried on"
         return invoice.status, STATUS_WORDS.get(invoice.status, invoice.get_status_display())
 
     @display(description="Status")
     def standing(self, invoice: Invoice) -> SafeString:
-        return pill(self.shown_status(invoice)[1], STATUS_COLOURS[invoice.status])
+        invoice.is_held = is_held(invoice)  # type: ignore[attr-defined]
+        status, words = self.shown_status(invoice)
+        return pill(words, STATUS_COLOURS[status])
 
     @display(description="For", ordering="kind")
     def shown_kind(self, invoice: Invoice) -> str:
@@ -93,6 +122,18 @@ class InvoiceAdmin(GovernedAdmin):
     def finalize(self, invoice: Invoice, act: Act) -> str:
         final = operations.finalize_invoice(invoice, act=act)
         return f"{final.number} is issued: {shown(final.total, final.currency)}."
+
+    @operation(
+        "Release",
+        permission=FINALIZE,
+        icon="lock_open",
+        when=is_held,
+        variant=ActionVariant.PRIMARY,
+        explain="Lets it be finalized although its usage was flagged. What is flagged later holds it again.",
+    )
+    def release(self, invoice: Invoice, act: Act) -> str:
+        operations.release_invoice(invoice, act=act)
+        return "Released: it is finalized when its grace is over."
 
     @operation(
         "Record payment",
@@ -147,7 +188,15 @@ class InvoiceAdmin(GovernedAdmin):
         operations.void_invoice(invoice, act=act)
         return f"{invoice.number} is void; the next billing run bills anew what is owed."
 
-    # ------------------------------------------------------------ its page
+    # ------------------------------------------------------------ its pages
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Says of each row whether it is held, all at once."""
+        changelist = super().get_changelist_instance(request)
+        holding = held(changelist.result_list)
+        for invoice in changelist.result_list:
+            invoice.is_held = invoice.pk in holding  # as `shown_status` reads it
+        return changelist
+
     def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> list[Any]:
         is_open = obj is not None and is_draft(obj)
         days = ("closes_at", "shown_total") if is_open else ("issued_at", "due_on", "shown_total")
@@ -157,6 +206,7 @@ class InvoiceAdmin(GovernedAdmin):
         invoice = self.thing_or_404(request, object_id)
         extra = {
             "invoice": invoice,
+            "held_by": held([invoice]).get(invoice.pk, []),
             "shown": presented(invoice),
             "open": amount_text(still_open(invoice), invoice.currency),
             "awaits_payment": awaits_payment(invoice),
