@@ -258,6 +258,8 @@ FLAG_SILENCE_WAIT_HOURS = env.int("FLAG_SILENCE_WAIT_HOURS", default=2)  # after
 FLAG_DUPLICATES = env.int("FLAG_DUPLICATES", default=100)  # a day of one customer; fewer are no burst
 FLAG_DUPLICATES_SHARE = Decimal(env.str("FLAG_DUPLICATES_SHARE", default="0.5"))  # of what is counted that day
 HOLD_ON_FLAGS = env.list("HOLD_ON_FLAGS", default=["spike"])
+EVENT_STORE_URL = env.str("EVENT_STORE_URL", default="")  # a ClickHouse to keep usage events in; empty: PostgreSQL
+EVENT_STORE_CLUSTER = env.str("EVENT_STORE_CLUSTER", default="")  # the name of its cluster; empty: it stands alone
 
 # ---------------------------------------------------------------- other people's systems; empty is off
 STRIPE_API_KEY = env.str("STRIPE_API_KEY", default="")

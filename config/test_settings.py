@@ -42,6 +42,8 @@ TESTING: dict[str, Any] = {
     "MEDIA_ROOT": scratch / "files",
     "CELERY_BROKER_URL": "memory://",
     "CELERY_BROKER_TRANSPORT_OPTIONS": {},
+    "EVENT_STORE_URL": "",
+    "EVENT_STORE_CLUSTER": "",
     "STRIPE_API_KEY": "",
     "STRIPE_WEBHOOK_SECRET": "",
     "SALESFORCE_INSTANCE_URL": "",

@@ -32,6 +32,12 @@ EVERYTHING = Cutoff((1 << 62 - POSITIONS) - 1)
 """No cut-off at all: whatever is stored when the question is asked."""
 
 
+def join() -> None:
+    """Until this transaction ends, no cut-off can be taken, and events stay in the store where they are."""
+    with connection.cursor() as cursor:
+        cursor.execute(_JOIN)
+
+
 def next_batch() -> int:
     """The number of a new batch; until the transaction ends, no cut-off can be taken."""
     with connection.cursor() as cursor:

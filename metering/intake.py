@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from metering.cutoffs import next_batch
+from django.conf import settings
+
+from metering.cutoffs import join
 from metering.identities import Claim, Identity, claim
 from metering.models import UsageBatch
 from metering.models.events import POSITIONS
@@ -15,7 +17,10 @@ class Batch:
     """A batch being taken in, within the caller's transaction: take rows, then close it with what came of the rest."""
 
     def __init__(self, source: str, at: datetime) -> None:
-        self.id = next_batch()
+        if settings.EVENT_STORE_URL:
+            join()  # first: events may be moving to another store
+        self._store = event_store()
+        self.id = self._store.begin(source, at)
         self._source, self._at = source, at
         self._places = self._stored = 0
 
@@ -31,7 +36,7 @@ class Batch:
         there = claim([Claim(row.identity, row.body_hash, number) for number, row in numbered.items()])
         fresh = {number: row for number, row in numbered.items() if row.identity not in there}
         if fresh:
-            event_store().append(fresh)
+            self._store.append(fresh)
         self._places += len(numbered)
         self._stored += len(fresh)
         return there
@@ -39,13 +44,15 @@ class Batch:
     def close(self, *, duplicates: Counter[str] | None = None, conflicts: int = 0, quarantined: int = 0) -> None:
         """Write down what the batch was. `duplicates` counts them by customer."""
         duplicates = duplicates or Counter()
-        UsageBatch.objects.create(
-            pk=self.id,
-            source=self._source,
-            stored_at=self._at,
-            events=self._stored,
-            duplicates=duplicates.total(),
-            duplicates_of=dict(duplicates),
-            conflicts=conflicts,
-            quarantined=quarantined,
+        self._store.close(
+            UsageBatch(
+                pk=self.id,
+                source=self._source,
+                stored_at=self._at,
+                events=self._stored,
+                duplicates=duplicates.total(),
+                duplicates_of=dict(duplicates),
+                conflicts=conflicts,
+                quarantined=quarantined,
+            )
         )

@@ -1,17 +1,20 @@
 """The event store: where usage is kept and added up. One seam, so that it can be PostgreSQL or something larger."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from django.conf import settings
 from django.db import connection
+from django.utils.module_loading import import_string
 
-from metering import sightings
-from metering.cutoffs import Cutoff
+from metering import arrivals, sightings
+from metering.arrivals import Seen
+from metering.cutoffs import Cutoff, next_batch
 from metering.expressions import Expression
 from metering.identities import Identity
-from metering.models import Meter
+from metering.models import EventMove, Meter, UsageBatch, UsageEvent
 from metering.sightings import Asked, Values
 from metering.statements import totals
 from metering.totals import Key, Request
@@ -36,6 +39,12 @@ class Row:
 class EventStore(Protocol):
     """Keeps events; answers totals from exactly what it keeps. What is new is for `metering.identities` to say."""
 
+    def begin(self, source: str, at: datetime) -> int:
+        """The number of a new batch; until the surrounding transaction ends, no cut-off can be taken."""
+
+    def close(self, batch: UsageBatch) -> None:
+        """Write down what a batch was, after its rows: they count when the surrounding transaction commits."""
+
     def append(self, rows: Mapping[int, Row]) -> None:
         """Store rows by their numbers (see `UsageEvent.id`). They count when the surrounding transaction commits."""
 
@@ -56,6 +65,18 @@ class EventStore(Protocol):
 
     def values_seen(self, asked: Iterable[Asked], period: Period) -> Mapping[Asked, Mapping[Values, int]]:
         """Which combinations of values the counted events carried, as `metering.sightings` documents."""
+
+    def numbered(self, numbers: Collection[int]) -> list[UsageEvent]:
+        """The events with these numbers, by source; those of retired months are gone."""
+
+    def latest(self, limit: int) -> list[UsageEvent]:
+        """The events stored last, of whomever, newest first."""
+
+    def latest_of(self, customer_key: str, since: datetime, limit: int) -> list[UsageEvent]:
+        """A customer's events that occurred last, none before `since`; newest first."""
+
+    def types_seen(self, period: Period) -> Mapping[str, Seen]:
+        """Which event types occurred in the period, billable or not: how many events, and when the last occurred."""
 
 
 _COPY = """
@@ -81,6 +102,12 @@ _MATCHING = """
 class PostgresEventStore:
     """Events in `metering_usageevent`, by month, written by COPY in the order in which customers are asked about."""
 
+    def begin(self, source: str, at: datetime) -> int:
+        return next_batch()
+
+    def close(self, batch: UsageBatch) -> None:
+        batch.save(force_insert=True)
+
     def append(self, rows: Mapping[int, Row]) -> None:
         ordered = sorted(rows.items(), key=lambda each: (each[1].customer_key, each[1].type, each[1].occurred_at))
         with connection.cursor() as cursor:
@@ -103,7 +130,7 @@ class PostgresEventStore:
     def matching(
         self, customer_key: str, event_type: str, period: Period, condition: Expression | None, limit: int | None = None
     ) -> list[tuple[int, datetime]]:
-        true = condition.sql("event.properties").replace("%", "%%") if condition else "true"
+        true = condition.sql("event.properties") if condition else "true"
         with connection.cursor() as cursor:
             cursor.execute(
                 _MATCHING.format(condition=true),
@@ -121,10 +148,31 @@ class PostgresEventStore:
     def values_seen(self, asked: Iterable[Asked], period: Period) -> Mapping[Asked, Mapping[Values, int]]:
         return sightings.values_seen(asked, period)
 
+    def numbered(self, numbers: Collection[int]) -> list[UsageEvent]:
+        return arrivals.numbered(numbers)
+
+    def latest(self, limit: int) -> list[UsageEvent]:
+        return arrivals.latest(limit)
+
+    def latest_of(self, customer_key: str, since: datetime, limit: int) -> list[UsageEvent]:
+        return arrivals.latest_of(customer_key, since, limit)
+
+    def types_seen(self, period: Period) -> Mapping[str, Seen]:
+        return arrivals.types_seen(period)
+
 
 def event_store() -> EventStore:
-    """The store this installation keeps its usage in."""
-    return _store
+    """The store this installation keeps its usage in.
+
+    EVENT_STORE_URL says where a ClickHouse is; that events are there, and no longer here, PostgreSQL says (see
+    `metering.moving`), so that all processes change over at one moment. Unless it is set, PostgreSQL without asking.
+    """
+    if settings.EVENT_STORE_URL and (moved := EventMove.objects.filter(switched_at__isnull=False).first()):
+        elsewhere: EventStore = import_string(_ELSEWHERE)(moved.token)
+        return elsewhere
+    return _here
 
 
-_store = PostgresEventStore()
+_here = PostgresEventStore()
+_ELSEWHERE = "metering.clickhouse.store.opened"
+"""Imported only where it is used: the client of ClickHouse is large."""

@@ -45,6 +45,7 @@ class UsageBatch(models.Model):
         indexes = [
             models.Index("id", name="batches_to_roll_up", condition=Q(is_rolled_up=False)),
             models.Index("stored_at", name="batches_by_time"),
+            models.Index("id", name="open_batches", condition=Q(is_open=True)),
         ]
         triggers = append_only(
             "a usage batch never changes",
