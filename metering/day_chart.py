@@ -35,7 +35,7 @@ def day_chart(
         '<svg class="quoin-days" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}{}</svg>',
         WIDTH,
         HEIGHT,
-        f"{unit}s by day, from {days[0][0]:%-d %B %Y} to {days[-1][0]:%-d %B %Y}",
+        f"{plural(unit)} by day, from {days[0][0]:%-d %B %Y} to {days[-1][0]:%-d %B %Y}",
         _lines(top, usual, unit),
         format_html_join("", "{}", ((_bar(place, slot, day, top, unit, marked),) for place, day in enumerate(days))),
         format_html_join("", '<text x="{}" y="{}" text-anchor="middle">{}</text>', names),
@@ -51,6 +51,11 @@ def compact(number: Decimal) -> str:
     return grouped(_short(number))
 
 
+def plural(unit: str) -> str:
+    """Many of them: tokens, GB."""
+    return unit if unit.isupper() or unit.endswith("s") else f"{unit}s"
+
+
 def _short(number: Decimal) -> Decimal:
     return Decimal(f"{number:.3g}")
 
@@ -59,7 +64,7 @@ def _lines(top: Decimal, usual: Decimal | None, unit: str) -> SafeString:
     ground, highest = _y(ZERO, top), _y(top, top)
     grid = format_html(
         '<line class="grid" x1="0" x2="{}" y1="{}" y2="{}"/><line class="grid" x1="0" x2="{}" y1="{}" y2="{}"/>'
-        '<text x="0" y="{}">{} {}s</text>',
+        '<text x="0" y="{}">{} {}</text>',
         WIDTH,
         ground,
         ground,
@@ -68,7 +73,7 @@ def _lines(top: Decimal, usual: Decimal | None, unit: str) -> SafeString:
         highest,
         highest - 6,
         compact(top),
-        unit,
+        plural(unit),
     )
     if usual is None:
         return grid
@@ -95,10 +100,10 @@ def _bar(place: int, slot: Decimal, day: Day, top: Decimal, unit: str, marked: C
         '<rect class="mark" x="{}" y="{}" width="{}" height="{}"/>', _px(x), TOP, _px(slot), HEIGHT - TOP - BOTTOM
     )
     return format_html(
-        '<g class="day"><title>{}: {} {}s</title>{}<rect class="{}" x="{}" y="{}" width="{}" height="{}"/></g>',
+        '<g class="day"><title>{}: {} {}</title>{}<rect class="{}" x="{}" y="{}" width="{}" height="{}"/></g>',
         f"{on:%a %-d %B %Y}",
         grouped(value),
-        unit,
+        plural(unit),
         mark if on in marked else "",
         "bar odd" if on in marked else "bar",
         _px(x + (slot - width) / 2),

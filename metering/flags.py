@@ -12,11 +12,12 @@ from django.db import connection
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from metering import oddities, queries
+from metering.day_chart import plural
 from metering.models import EventType, Meter, QuarantinedEvent, UsageBatch, UsageEvent, UsageFlag
 from metering.oddities import Limits, Odd
 from metering.store import event_store
 from metering.totals import Request
-from pricing.measures import WHOLE, Split, parts_of
+from pricing.measures import WHOLE, Split, parts_of, total
 from pricing.money import grouped
 from pricing.periods import Period
 
@@ -145,7 +146,7 @@ def _counted(asked: Collection[tuple[str, date]]) -> dict[tuple[str, date], int]
         [Request(customer, meter, period) for (customer, _), period in days.items() for meter in events]
     )
     return {
-        (customer, day): sum(int(totals[customer, meter.key, period, WHOLE]) for meter in events)  # type: ignore[arg-type]
+        (customer, day): sum(int(total(totals[customer, meter.key, period, WHOLE])) for meter in events)
         for (customer, day), period in days.items()
     }
 
@@ -234,7 +235,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _many(quantity: Decimal, unit: str) -> str:
-    return f"{grouped(quantity)} {unit}{'' if quantity == 1 else 's'}"
+    return f"{grouped(quantity)} {unit if quantity == 1 else plural(unit)}"
 
 
 def _day(day: date) -> str:

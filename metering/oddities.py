@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from statistics import median
+from statistics import median, median_low
 
 WEEKS = 4
 LOOK_BACK = 7
@@ -88,11 +88,11 @@ def skew(delays: Sequence[tuple[int, timedelta]]) -> timedelta | None:
     """
     if len(delays) < FEWEST_ARRIVALS or len({batch for batch, _ in delays}) < FEWEST_BATCHES:
         return None
-    usual = median(delay for _, delay in delays)
+    usual = median_low(delay for _, delay in delays)
     ahead = sum(delay < -AHEAD for _, delay in delays)
     if ahead * 10 >= len(delays) * 9:
         return usual
-    spread = median(abs(delay - usual) for _, delay in delays)
+    spread = median_low(abs(delay - usual) for _, delay in delays)
     off = min(usual % OFFSET, OFFSET - usual % OFFSET)
     is_offset = OFFSET - STEADY <= usual <= FARTHEST + STEADY and off <= STEADY
     return usual if is_offset and spread <= STEADY else None

@@ -106,7 +106,7 @@ def test_a_clock_that_is_ahead() -> None:
 
 
 def test_a_time_zone_that_is_wrong() -> None:
-    assert oddities.skew(delays(*[3600 + place for place in range(20)])) == timedelta(seconds=3609, milliseconds=500)
+    assert oddities.skew(delays(*[3600 + place for place in range(20)])) == timedelta(seconds=3609)
     assert oddities.skew(delays(*[5 * 3600 + 1800] * 20)) == timedelta(hours=5, minutes=30)
 
 
