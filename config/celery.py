@@ -21,6 +21,7 @@ app.conf.beat_schedule = {
     "make the deliveries that are due": {"task": "integrations.tasks.deliver_due", "schedule": 5 * SECONDS},
     "process what others sent us": {"task": "integrations.tasks.process_inbox", "schedule": 5 * SECONDS},
     "flag usage that looks wrong": {"task": "metering.tasks.flag_usage", "schedule": 15 * MINUTES},
+    "estimate what quarantine is worth": {"task": "metering.tasks.estimate_at_risk", "schedule": 1 * MINUTES},
     "bill what is due": {"task": "invoicing.tasks.bill_due", "schedule": 5 * MINUTES},
 }
 for entry in app.conf.beat_schedule.values():

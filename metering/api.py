@@ -16,9 +16,9 @@ from governance import clock
 from governance.doors import SEE_EVERY_CUSTOMER, HasScope, may
 from metering import operations, queries
 from metering.compression import ENCODINGS, UnknownEncoding, inflated
-from metering.events import MAX_BYTES, TooLarge, Unreadable, json_of
+from metering.events import MAX_BYTES, Rejected, TooLarge, Unreadable, json_of
 from metering.models import Meter, QuarantinedEvent, UsageEvent
-from metering.reading import FORMS, read
+from metering.reading import FORMS, located, read
 from metering.schema import (
     CLOUD_EVENT,
     EVENT,
@@ -60,7 +60,9 @@ class EventsParser(BaseParser):
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
         encoding = parser_context["request"].headers.get("Content-Encoding", "")
         try:
-            return read(inflated(stream.read(MAX_BYTES + 1), encoding), FORMS[self.media_type])
+            form, body = FORMS[self.media_type], inflated(stream.read(MAX_BYTES + 1), encoding)
+            parser_context["request"].form = form, form.is_single(body)
+            return read(body, form)
         except Unreadable as refusal:
             raise Malformed(refusal) from None
 
@@ -148,7 +150,11 @@ class UsageEventsView(APIView):
         if not isinstance(events, list):  # a request without a body has no stream to parse
             raise Malformed(Unreadable("The body is empty: send events."))
         source = request.system_key.name  # type: ignore[attr-defined]
-        verdicts = operations.ingest(events, source=source, at=clock.now())
+        try:
+            verdicts = operations.ingest(events, source=source, at=clock.now())
+        except Rejected as refusal:
+            form, is_single = request.form  # type: ignore[attr-defined]
+            raise Malformed(located(refusal, form, is_single=is_single)) from None
         outcomes = [verdict.outcome for verdict in verdicts]
         return _json(
             {

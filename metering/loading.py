@@ -1,13 +1,13 @@
 """Whole files of usage taken in, batch by batch. To run it again is harmless: what is counted counts once."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
 from governance import clock
 from metering import operations
-from metering.events import Unreadable
+from metering.events import Event, Rejected, Unreadable
 from metering.files import Line, events_of
 
 BATCH = 5_000
@@ -78,15 +78,25 @@ def load(file: IO[bytes], name: str, *, source: str) -> Iterator[Loaded]:
     yield loaded
 
 
+def _verdicts(events: Sequence[Event], source: str) -> list[tuple[str, str]]:
+    """What became of each event. Those that their type refuses are unreadable; the others of the batch count."""
+    try:
+        verdicts = operations.ingest(events, source=source, at=clock.now())
+        return [(each.outcome, each.detail) for each in verdicts]
+    except Rejected as refusal:
+        refused = {problem.index: problem.message for problem in refusal.problems}
+    rest = iter(_verdicts([event for index, event in enumerate(events) if index not in refused], source))
+    return [(UNREADABLE, refused[index]) if index in refused else next(rest) for index in range(len(events))]
+
+
 def _take(batch: list[Line], source: str, loaded: Loaded) -> None:
     events = [line.event for line in batch if line.event is not None]
-    verdicts = iter(operations.ingest(events, source=source, at=clock.now()))
+    verdicts = iter(_verdicts(events, source))
     for line in batch:
         if line.event is None:
             outcome, detail = UNREADABLE, f"{line.pointer}: {line.message}" if line.pointer else line.message
         else:
-            verdict = next(verdicts)
-            outcome, detail = verdict.outcome, verdict.detail
+            outcome, detail = next(verdicts)
         loaded.counts[outcome] += 1
         if detail and len(loaded.remarks) < MOST_REMARKS:
             loaded.remarks.append(Remark(line.number, outcome, detail))

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from governance.acts import Act, Refused
 from governance.change import change
 from metering import queries
-from metering.events import MAX_ERRORS, Event, Problem, Rejected, body_hash, json_of, pointer
+from metering.events import Event, Problem, Rejected, body_hash, json_of, pointer
 from metering.identities import Identity, hashes
 from metering.intake import Batch
 from metering.models import Meter
@@ -186,7 +186,7 @@ def _refuse_rejected(entries: Sequence[_Entry]) -> None:
     ]
     if problems:
         wrong = f"{len(problems):,} of {len(entries):,} events are" if len(entries) > 1 else "The event is"
-        raise Rejected(f"{wrong} not as the schema wants it; nothing was stored.", problems[:MAX_ERRORS])
+        raise Rejected(f"{wrong} not as the schema wants it; nothing was stored.", problems)
 
 
 def _store_countable(batch: Batch, firsts: Iterable[_Entry]) -> dict[Identity, tuple[bytes, bool]]:

@@ -17,6 +17,7 @@ from metering.events import (
     Event,
     Path,
     Problem,
+    Rejected,
     TooLarge,
     Unreadable,
     Wrong,
@@ -108,6 +109,17 @@ def read_one(text: bytes) -> Event:
         pass
     path, message = _wrong_with(text, JSON) or Wrong((), f"Send {LINES.wanted}")
     raise _refusal([Problem(0, pointer(path), message)], 1)
+
+
+def located(refusal: Rejected, form: Form, *, is_single: bool) -> Rejected:
+    """The same with pointers into the body as it was sent, of the first problems."""
+    moved = {"properties": "data", "schema_version": "dataschema"} if form.made is not None else {}
+    problems = []
+    for problem in refusal.problems[:MAX_ERRORS]:
+        _, index, field, *rest = problem.pointer.split("/")
+        steps = [moved.get(field, field), *rest] if is_single else [index, moved.get(field, field), *rest]
+        problems.append(Problem(problem.index, "".join(f"/{step}" for step in steps), problem.message))
+    return Rejected(refusal.detail, problems)
 
 
 def _has_large(body: bytes, form: Form) -> bool:

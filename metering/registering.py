@@ -36,7 +36,7 @@ def register_event_type(
     )
     with change("event_type.registered", registered, act):
         _save(registered)
-        _add_version(registered, 1, schema or {}, units or {}, act)
+        _add_version(registered, 1, {} if schema is None else schema, {} if units is None else units, act)
     return registered
 
 

@@ -12,7 +12,7 @@ from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError, V
 
 from governance.acts import Refused
 from metering.events import Event, Path, json_of, pointer
-from metering.expressions import Expression, parse
+from metering.expressions import Expression, Kind, parse
 from metering.models import EventType, EventTypeVersion, QuarantinedEvent
 
 Reason = QuarantinedEvent.Reason
@@ -57,7 +57,7 @@ class Edition:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class TypeRules:
     """A registered type as the checks want it. `editions` has only versions that demand something."""
 
     key: str
@@ -81,7 +81,7 @@ class Kind:
         return self.billable_when is None or self.billable_when.holds(properties)
 
 
-def kinds_named(keys: Iterable[str]) -> dict[str, Kind]:
+def kinds_named(keys: Iterable[str]) -> dict[str, TypeRules]:
     """The registered types among these keys, by key; one query, and one more for versions this process never saw."""
     fields = ("type__key", "type__on_invalid", "type__billable_when", "number", "pk")
     rows = list(EventTypeVersion.objects.filter(type__key__in=set(keys)).order_by("number").values_list(*fields))
@@ -129,7 +129,7 @@ def edition_of(schema: dict[str, Any], units: dict[str, str]) -> Edition | None:
 @lru_cache(maxsize=1_000)
 def condition(text: str) -> Expression | None:
     """A rule of what is billable, ready for use; None where everything is."""
-    return parse(text) if text else None
+    return parse(text, Kind.CONDITION) if text else None
 
 
 _editions: dict[int, Edition | None] = {}
@@ -141,10 +141,10 @@ def _learn(new: set[int]) -> None:
             _editions[version.pk] = edition_of(version.schema, version.units)
 
 
-def _kind(key: str, versions: list[tuple[Any, ...]]) -> Kind:
+def _kind(key: str, versions: list[tuple[Any, ...]]) -> TypeRules:
     on_invalid, billable_when, newest, _ = versions[-1]
     ready = {number: edition for _, _, number, pk in versions if (edition := _editions[pk])}
-    return Kind(
+    return TypeRules(
         key=key,
         newest=newest,
         numbers=frozenset(number for _, _, number, _ in versions),

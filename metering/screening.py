@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from metering.events import Event, Path
 from metering.models import Meter, QuarantinedEvent
-from metering.schemas import Kind
+from metering.schemas import TypeRules
 
 Reason = QuarantinedEvent.Reason
 CLOCK_SKEW = timedelta(minutes=5)
@@ -47,7 +47,7 @@ class Need:
 class Screen:
     """Everything the checks read, gathered once for a whole batch."""
 
-    types: Mapping[str, Kind]
+    types: Mapping[str, TypeRules]
     needs: dict[str, list[Need]]
     customers: Mapping[str, str]
     latest: datetime
@@ -56,7 +56,7 @@ class Screen:
     @classmethod
     def of(
         cls,
-        types: Mapping[str, Kind],
+        types: Mapping[str, TypeRules],
         meters: Iterable[Meter],
         customers: Mapping[str, str],
         at: datetime,
