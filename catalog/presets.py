@@ -83,7 +83,7 @@ PRESETS = [
     Preset(
         "resolved-outcome", "Resolved outcome", "Only results that held are paid for", "task_alt",
         Kind.USAGE, "outcome", Outcome(Decimal("0.99")),
-        "outcome.resolved", Aggregation.COUNT,
+        "outcome.resolved", Aggregation.SUM, "quantity",
     ),
     Preset(
         "gpu-hour", "GPU hour", "A price for each model and region", "memory",

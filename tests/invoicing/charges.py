@@ -26,7 +26,7 @@ from tests.invoicing.books import FEB_2, MAR_2, act, bill
 DEC = datetime(2025, 12, 15, tzinfo=UTC)
 NOON = datetime(2026, 1, 15, 11, tzinfo=UTC)
 Json = dict[str, Any]
-Meters = dict[str, tuple[str, str]]
+Meters = dict[str, tuple[str, ...]]  # aggregation, property and, unless it is the key, the event type
 Lines = list[tuple[str, Decimal, Decimal]]
 _numbers = itertools.count(1)
 
@@ -97,12 +97,12 @@ def d(text: str) -> Decimal:
     return Decimal(text)
 
 
-def _product(ann: User, key: str, measured: tuple[str, str] | None) -> None:
+def _product(ann: User, key: str, measured: tuple[str, ...] | None) -> None:
     by_ann, meter = act("We sell this", DEC, ann), None
     if measured is not None:
-        aggregation, name = measured
+        aggregation, name, event_type = (*measured, key)[:3]
         meter = metering.define_meter(
-            key=key, name=key.title(), event_type=key, aggregation=aggregation, property=name, act=by_ann
+            key=key, name=key.title(), event_type=event_type, aggregation=aggregation, property=name, act=by_ann
         )
     catalog.create_product(
         key=key,
