@@ -13,6 +13,7 @@ from governance.models import SystemKey
 # Everything a key can be allowed, as the API's doors ask for it.
 SCOPES = {
     "usage:write": "Report usage",
+    "usage:correct": "Correct usage that was reported wrongly",
     "usage:read": "Read usage and what became of events",
     "catalog:read": "Read products and prices",
     "catalog:write": "Draft, publish and withdraw prices, within the approvals",

@@ -19,8 +19,10 @@ from governance.acts import Act
 from governance.admin_base import GovernedAdmin, money, operation, pill
 from invoicing import operations
 from invoicing.admin_corrections import UsageCorrectionAdmin as UsageCorrectionAdmin
+from invoicing.admin_corrections import effect_row
 from invoicing.admin_runs import BillingRunAdmin as BillingRunAdmin
 from invoicing.admin_unpriced import UnpricedUsageAdmin as UnpricedUsageAdmin
+from invoicing.corrections import since_invoiced
 from invoicing.documents import UNISSUED, document_of, drawn
 from invoicing.forms import AmountForm, PaymentForm, noon
 from invoicing.holds import held, held_drafts
@@ -212,6 +214,7 @@ class InvoiceAdmin(GovernedAdmin):
             "awaits_payment": awaits_payment(invoice),
             "payments": [(each, amount_text(each.amount, each.currency)) for each in invoice.payments.all()],
             "credit_notes": [(each, amount_text(each.amount, each.currency)) for each in invoice.credit_notes.all()],
+            "since": [effect_row(effect) for effect in since_invoiced(invoice)] if is_issued(invoice) else [],
             "customer_link": link_to(invoice) if invoice.number else "",
         }
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
