@@ -22,6 +22,8 @@ app.conf.beat_schedule = {
     "process what others sent us": {"task": "integrations.tasks.process_inbox", "schedule": 5 * SECONDS},
     "flag usage that looks wrong": {"task": "metering.tasks.flag_usage", "schedule": 15 * MINUTES},
     "estimate what quarantine is worth": {"task": "metering.tasks.estimate_at_risk", "schedule": 1 * MINUTES},
+    "add usage to its daily totals": {"task": "metering.tasks.roll_up", "schedule": 2 * SECONDS},
+    "retire old usage": {"task": "metering.tasks.retire_usage", "schedule": 60 * MINUTES},
     "bill what is due": {"task": "invoicing.tasks.bill_due", "schedule": 5 * MINUTES},
 }
 for entry in app.conf.beat_schedule.values():

@@ -250,6 +250,7 @@ SPECTACULAR_SETTINGS = {
 
 # ---------------------------------------------------------------- usage
 USAGE_WINDOW_DAYS = env.int("USAGE_WINDOW_DAYS", default=34)  # what is older when it comes goes to quarantine
+USAGE_RETENTION_MONTHS = env.int("USAGE_RETENTION_MONTHS", default=0)  # 0: events are kept for ever
 USAGE_TIMEOUT_SECONDS = env.int("USAGE_TIMEOUT_SECONDS", default=20)  # then the sender is told to come again
 # What is flagged for a person to look at, and what of it holds an invoice back (spike, silence, duplicates, skew).
 FLAG_SPIKE_FACTOR = Decimal(env.str("FLAG_SPIKE_FACTOR", default="4"))  # of a usual day

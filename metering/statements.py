@@ -1,150 +1,178 @@
-"""States asked of PostgreSQL: whole, told apart by property or calendar window, or one event at a time."""
+"""States asked of PostgreSQL: whole, told apart by property or calendar window, or one event at a time.
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC
+A statement adds up three things, all of one snapshot: the daily totals of whole UTC days, the events of batches that
+are not in these totals yet, and the events of pieces of time that no daily totals answer. With a cut-off, days whose
+totals changed after it are such pieces too.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from django.db import connection
 
+from metering import statement_texts as texts
 from metering.cutoffs import EVERYTHING, Cutoff
-from metering.formulas import condition_of, one_of, value_of
+from metering.formulas import condition_of, one_of, parts_of, value_of
+from metering.measuring import measured
 from metering.models import Meter
+from metering.months import starts
+from metering.plans import Plan, is_still, kept_for, planned, refuse_changed
 from metering.states import NEEDED, State, single
-from metering.totals import Group, Key, Request, answers
+from metering.totals import Found, Key, Request
 from pricing.measures import Measured
-
-# What goes into these texts is our own, or made by `metering.formulas`, which quotes; all else is an argument.
-_WANTED = """
-    SELECT * FROM json_to_recordset(%(wanted)s) AS wanted (
-        number int, customer text, type text, start_at timestamptz, end_at timestamptz,
-        value int, condition int, names text[], unit text, zone text
-    )
-"""
-# One event of a request with what it adds. Planned as one probe of `usage_by_customer` for each request.
-_COUNTED = """
-    SELECT {value} AS value, {parts} AS parts, {start} AS start_at, event.occurred_at, event.id, {identity}
-    FROM metering_usageevent AS event
-    WHERE usage_slot(event.customer_key, event.type) = usage_slot(wanted.customer, wanted.type)
-        AND event.customer_key = wanted.customer AND event.type = wanted.type AND event.is_billable
-        AND event.occurred_at >= wanted.start_at AND event.occurred_at < wanted.end_at
-        AND event.id < %(below)s
-        AND NOT EXISTS (
-            SELECT FROM metering_usagevoid AS void
-            WHERE void.event = event.id AND void.voided_in <= %(batch)s
-                AND (void.restored_in IS NULL OR void.restored_in > %(batch)s)
-        )
-        AND {condition}
-    OFFSET 0
-"""
-_NO_IDENTITY = "NULL AS source, NULL AS event_id"
-_PARTS = """
-    ARRAY(
-        SELECT event.properties ->> named.name
-        FROM unnest(wanted.names) WITH ORDINALITY AS named (name, place) ORDER BY named.place
-    )
-"""
-_START = "CASE WHEN wanted.unit <> '' THEN date_trunc(wanted.unit, event.occurred_at, wanted.zone) END"
-_STATES = f"""
-    WITH wanted AS ({_WANTED}),
-    found AS (
-        SELECT wanted.number, of_it.* FROM wanted CROSS JOIN LATERAL (
-            SELECT event.parts, event.start_at, {{of_events}}
-            FROM ({_COUNTED}) AS event WHERE event.value IS NOT NULL GROUP BY {{keys}}
-        ) AS of_it
-    )
-    SELECT number, parts, start_at, {{together}} FROM found GROUP BY 1, 2, 3
-"""  # noqa: S608
-_EACH = f"""
-    WITH wanted AS ({_WANTED})
-    SELECT wanted.number, event.parts, event.occurred_at, event.value, event.id
-    FROM wanted CROSS JOIN LATERAL ({_COUNTED}) AS event
-    WHERE event.value IS NOT NULL
-    ORDER BY wanted.number, event.occurred_at, event.source COLLATE "C", event.event_id COLLATE "C"
-"""  # noqa: S608
-
-
-class _Column(NamedTuple):
-    """A column of a state: of events, and of states that become one."""
-
-    of_events: str
-    together: str
-
-
-_COLUMNS = {
-    "events": _Column("count(*)", "sum(events)::bigint"),
-    "total": _Column("sum(event.value)", "sum(total)"),
-    "moment": _Column("sum(event.value * extract(epoch FROM event.occurred_at))", "sum(moment)"),
-    "highest": _Column("max(event.value)", "max(highest)"),
-    "lowest": _Column("min(event.value)", "min(lowest)"),
-    "latest": _Column("max(ARRAY[extract(epoch FROM event.occurred_at), event.id, event.value])", "max(latest)"),
-    "distinct": _Column("event.value AS seen", "count(DISTINCT seen)"),
-}
 
 
 def totals(requests: Sequence[Request], as_of: Cutoff | None = None) -> dict[Key, Measured]:
-    """The answer to each request by its key; at most one statement for each aggregation and shape of requests."""
-    found: dict[Key, Measured] = {}
-    by_shape = sorted(set(requests), key=lambda request: request.shape)
-    for (aggregation, shape), group in groupby(by_shape, key=lambda request: request.shape):
-        asked = list(group)
-        rows = _rows(aggregation, shape, asked, as_of or EVERYTHING)
-        found |= answers(asked, _singles(asked, rows) if shape == "each" else _states(aggregation, rows))
-    return found
+    """The answer to each request by its key; at most one statement for each aggregation and shape of requests.
+
+    Raises `Retired` where it needs events that are not there any more.
+    """
+    return measured(requests, lambda asked: _found(asked, as_of or EVERYTHING))
 
 
-def _rows(aggregation: str, shape: str, asked: Sequence[Request], as_of: Cutoff) -> Iterator[tuple[Any, ...]]:
-    values = list(dict.fromkeys(value_of(request.meter) for request in asked))
-    conditions = list(dict.fromkeys(condition_of(request.meter) for request in asked))
-    needed = ("events", *NEEDED[aggregation])
-    sql = (_EACH if shape == "each" else _STATES).format(
-        value=one_of(values, "wanted.value"),
-        condition=one_of(conditions, "wanted.condition"),
-        parts="NULL::text[]" if shape == "whole" else _PARTS,
-        start="NULL::timestamptz" if shape == "whole" else _START,
-        identity="event.source, event.event_id" if shape == "each" else _NO_IDENTITY,
-        of_events=", ".join(f"{_COLUMNS[name].of_events}" + _named(name) for name in needed),
-        keys="1, 2, event.value" if "distinct" in needed else "1, 2",
-        together=", ".join(_COLUMNS[name].together for name in needed),
-    )
-    wanted = _as_json(asked, values, conditions)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, {"wanted": wanted, "below": as_of.below, "batch": as_of.batch})
-        yield from cursor
+def _found(requests: Sequence[Request], as_of: Cutoff) -> Found:
+    while True:
+        kept = kept_for(requests)
+        plans = planned(requests, kept)
+        if as_of != EVERYTHING:
+            refuse_changed(plans, kept, as_of)
+        found = list(_states(plans, as_of))
+        if is_still(kept):
+            return found
 
 
-def _named(column: str) -> str:
-    return "" if column == "distinct" else f" AS {column}"
+def _states(plans: Sequence[Plan], as_of: Cutoff) -> Found:
+    """By the place of each plan."""
+    placed = sorted(enumerate(plans), key=lambda each: each[1].request.shape)
+    for (aggregation, shape), group in groupby(placed, key=lambda each: each[1].request.shape):
+        places, asked = zip(*group, strict=True)
+        for number, of_it, state in _Question(aggregation, shape, asked, as_of).found():
+            yield places[number], of_it, state
 
 
-def _states(aggregation: str, rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, Group, State]]:
-    names = ("events", *NEEDED[aggregation])
-    for number, parts, start, *columns in rows:
-        yield number, (tuple(parts or ()), start), State(**dict(zip(names, columns, strict=True)))
+class _Question:
+    """Requests of one shape, asked in one statement."""
 
+    def __init__(self, aggregation: str, shape: str, plans: Sequence[Plan], as_of: Cutoff) -> None:
+        self.plans, self._shape, self._as_of = plans, shape, as_of
+        self._has_cutoff = as_of != EVERYTHING
+        self._has_days = any(plan.series for plan in plans)
+        self._has_pieces = (self._has_days and self._has_cutoff) or any(plan.pieces for plan in plans)
+        self._formulas = _Formulas(plans)
+        needed = NEEDED[aggregation]
+        self._columns = needed if "distinct" in needed else ("events", *needed)
 
-def _singles(asked: Sequence[Request], rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, Group, State]]:
-    for number, parts, at, value, event in rows:
-        counted = value if asked[number].meter.aggregation != Meter.Aggregation.UNIQUE else 1
-        yield number, (tuple(parts), at.astimezone(UTC)), single(counted, at, event)
+    def found(self) -> Found:
+        """The states, read as they come."""
+        sql = (texts.EACH if self._shape == "each" else texts.STATES).format_map(self._texts())
+        with connection.cursor() as cursor:
+            cursor.execute(sql, self._given())
+            yield from self._singles(cursor) if self._shape == "each" else self._states(cursor)
 
+    def _states(self, rows: Iterator[tuple[Any, ...]]) -> Found:
+        for number, parts, start, *columns in rows:
+            state = State(**dict(zip(self._columns, columns, strict=True)))
+            yield number, (tuple(parts or ()), start), state
 
-def _as_json(requests: Sequence[Request], values: Sequence[str], conditions: Sequence[str]) -> str:
-    return msgspec.json.encode(
-        [
-            {
-                "number": number,
-                "customer": request.customer_key,
-                "type": request.meter.event_type,
-                "start_at": request.period.start,
-                "end_at": request.period.end,
-                "value": values.index(value_of(request.meter)),
-                "condition": conditions.index(condition_of(request.meter)),
-                "names": request.split.by,
-                "unit": request.split.window,
-                "zone": request.split.zone,
-            }
-            for number, request in enumerate(requests)
+    def _singles(self, rows: Iterator[tuple[Any, ...]]) -> Found:
+        for number, parts, at, value, event in rows:
+            is_unique = self.plans[number].request.meter.aggregation == Meter.Aggregation.UNIQUE
+            yield number, (tuple(parts), at.astimezone(UTC)), single(1 if is_unique else value, at, event)
+
+    def _texts(self) -> Mapping[str, str]:
+        """What the texts are filled with, from the inside out."""
+        is_whole, is_unique = self._shape == "whole", "distinct" in self._columns
+        columns = [texts.COLUMNS[name] for name in self._columns]
+        inner = {
+            "value": one_of(self._formulas.values, "wanted.value"),
+            "condition": one_of(self._formulas.conditions, "wanted.condition"),
+            "parts": "NULL::text[]" if is_whole else one_of(self._formulas.names, "wanted.names"),
+            "start": "NULL::timestamptz" if is_whole else texts.START,
+            "identity": "event.source, event.event_id" if self._shape == "each" else "NULL, NULL",
+            "kept_parts": "NULL::text[]" if is_whole else texts.KEPT_PARTS,
+            "kept_start": "NULL::timestamptz" if is_whole else texts.KEPT_START,
+            "kept": "metering_usagerollupvalue" if is_unique else "metering_usagerollup",
+            "of_events": ", ".join(column.of_events for column in columns),
+            "of_days": ", ".join(column.of_days for column in columns),
+            "keys": "1, 2, 3" if is_unique else "1, 2",
+            "keys_of_waiting": "1, 2, 3, 4" if is_unique else "1, 2, 3",
+            "changed": texts.CHANGED if self._has_cutoff and self._has_days else "",
+            "unchanged": texts.UNCHANGED if self._has_cutoff else "",
+            "not_in_pieces": texts.NOT_IN_PIECES if self._has_cutoff else "",
+        }
+        sources = [texts.WANTED]
+        sources += [texts.PIECES] if self._has_pieces else []
+        sources += [texts.WAITING] if self._has_days else []
+        found = [texts.OF_PIECES] if self._has_pieces else []
+        found += [texts.OF_DAYS, texts.OF_WAITING] if self._has_days else []
+        return inner | {
+            "sources": ", ".join(sources).format_map(inner),
+            "found": " UNION ALL ".join(found).format_map(inner),
+            "together": ", ".join(column.together for column in columns),
+            "some": "" if is_unique else "HAVING sum(events) > 0",
+        }
+
+    def _given(self) -> dict[str, Any]:
+        pieces = [
+            {"number": number, "start_at": piece.start, "end_at": piece.end}
+            for number, plan in enumerate(self.plans)
+            for piece in plan.pieces
         ]
-    ).decode()
+        days = [(starts(plan.days[0]), starts(plan.days[1])) for plan in self.plans if plan.days]
+        bounds = [(piece.start, piece.end) for plan in self.plans for piece in plan.pieces]
+        first, end = _bounds([*bounds, *days] if self._has_cutoff else bounds)
+        first_day, last_day = _bounds(days)
+        return {
+            "wanted": self._formulas.as_json(self.plans),
+            "pieces": msgspec.json.encode(pieces).decode(),
+            "below": self._as_of.below,
+            "batch": self._as_of.batch,
+            "first": first,
+            "end": end,
+            "first_day": first_day,
+            "last_day": last_day,
+        }
+
+
+class _Formulas:
+    """The different formulas of some requests; each request says by a place which is its own."""
+
+    def __init__(self, plans: Sequence[Plan]) -> None:
+        self._meters = {plan.request.meter.pk: plan.request.meter for plan in plans}
+        self.values = list(dict.fromkeys(value_of(meter) for meter in self._meters.values()))
+        self.conditions = list(dict.fromkeys(condition_of(meter) for meter in self._meters.values()))
+        self.names = list(dict.fromkeys(parts_of(names) for names in {plan.request.split.by for plan in plans}))
+
+    def as_json(self, plans: Sequence[Plan]) -> str:
+        places = {
+            key: (self.values.index(value_of(meter)), self.conditions.index(condition_of(meter)))
+            for key, meter in self._meters.items()
+        }
+        return msgspec.json.encode(
+            [self._one(number, plan, *places[plan.request.meter.pk]) for number, plan in enumerate(plans)]
+        ).decode()
+
+    def _one(self, number: int, plan: Plan, value: int, condition: int) -> dict[str, Any]:
+        request = plan.request
+        return {
+            "number": number,
+            "customer": request.customer_key,
+            "type": request.meter.event_type,
+            "value": value,
+            "condition": condition,
+            "names": self.names.index(parts_of(request.split.by)),
+            "unit": request.split.window,
+            "zone": request.split.zone,
+            "series": plan.series,
+            "first_day": plan.days and plan.days[0],
+            "last_day": plan.days and plan.days[1],
+            "places": plan.places,
+        }
+
+
+def _bounds(pieces: Sequence[tuple[datetime, datetime]]) -> tuple[datetime | None, datetime | None]:
+    """The stretch in which all of them lie: months outside it are not even planned for."""
+    return min((start for start, _ in pieces), default=None), max((end for _, end in pieces), default=None)

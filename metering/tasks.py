@@ -3,10 +3,24 @@
 from celery import shared_task
 
 from governance.clock import now
-from metering import at_risk, flags
+from metering import at_risk, flags, retention, rollups
 
 MOST_BLOCKS = 20
-"""Of quarantined events in one round."""
+"""Of quarantined events, or of batches, in one round."""
+
+
+@shared_task(name="metering.tasks.roll_up")
+def roll_up() -> None:
+    """Add what came in to the daily totals. Another worker that is at it already makes this one leave."""
+    for _ in range(MOST_BLOCKS):
+        if not rollups.roll_up():
+            break
+
+
+@shared_task(name="metering.tasks.retire_usage")
+def retire_usage() -> None:
+    """Drop the events that are older than they are to be kept. What cannot be dropped yet, the next round finds."""
+    retention.retire(now())
 
 
 @shared_task(name="metering.tasks.flag_usage")

@@ -17,6 +17,7 @@ class RollupSeries(models.Model):
     definition = models.JSONField()
     digest = models.CharField(max_length=64, help_text="of the definition")
     is_ready = models.BooleanField(default=False)
+    since = models.DateField(null=True, help_text="the first day it covers: events before were retired already")
 
     class Meta:
         verbose_name_plural = "rollup series"
@@ -29,7 +30,8 @@ class RollupSeries(models.Model):
 class UsageRollup(models.Model):
     """What one customer's events of one UTC day come to, for one series and one combination of dimensions.
 
-    `moment` is the sum of value × seconds since the day began, from which time-weighted sums follow exactly.
+    `moment` is the sum of value × seconds since 1970, from which time-weighted sums follow exactly. A row stays when
+    its events are void (then `events` is 0): `batch` says since when.
     """
 
     pk = models.CompositePrimaryKey("series", "customer_key", "day", "is_billable", "parts")
@@ -46,6 +48,7 @@ class UsageRollup(models.Model):
     latest = ExactNumber(null=True)
     latest_at = models.DateTimeField(null=True)
     latest_event = models.BigIntegerField(null=True, help_text="its number, which decides between equal times")
+    batch = models.BigIntegerField(help_text="the newest that changed it: at a cut-off before, the events are asked")
 
     def __str__(self) -> str:
         return f"{self.customer_key} on {self.day}"
