@@ -8,6 +8,7 @@ from typing import Any
 
 from contracts.models import Contract
 from contracts.terms import ContractTerm
+from contracts.words import amount_text, quantity_text
 from invoicing.holds import held
 from invoicing.models import Invoice, InvoiceLine, UnpricedUsage
 from metering.models import UsageEvent
@@ -43,10 +44,29 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class BilledLine:
+    """An invoice line that bills an event, with its figures as people read them."""
+
+    line: InvoiceLine
+
+    @property
+    def invoice(self) -> Invoice:
+        return self.line.invoice
+
+    @property
+    def quantity(self) -> str:
+        return quantity_text(self.line.quantity, self.line.unit)
+
+    @property
+    def amount(self) -> str:
+        return amount_text(self.line.amount, self.line.invoice.currency)
+
+
+@dataclass(frozen=True, slots=True)
 class Billed:
     """The lines that bill an event, oldest invoice first; `why_not` says what else is true, or why there are none."""
 
-    lines: Sequence[InvoiceLine]
+    lines: Sequence[BilledLine]
     why_not: str = ""
 
 
@@ -93,7 +113,7 @@ def _billed(
     at: datetime,
 ) -> Billed:
     """Only lines measured when the event was there already; the difference it makes comes on the next invoice."""
-    knowing = [line for line in lines if knows(line.invoice, event)]
+    knowing = [BilledLine(line) for line in lines if knows(line.invoice, event)]
     if unpriced:
         return Billed(knowing, unpriced)
     if not knowing and lines:

@@ -99,6 +99,8 @@ def sample(label: str, of: Chain) -> models.Model:
 
 def where(name: str, of: Chain) -> str | None:
     """The address of a page in the admin; None for a table that has no row to show."""
+    if name.startswith("insights_"):
+        return reverse(name)
     parts = name.split("_")
     label = f"{parts[0]}.{parts[1]}" if len(parts) > 1 else ""
     if name in ("catalog_rate_add", "catalog_rate_edit", "catalog_rate_preview"):

@@ -15,6 +15,7 @@ from invoicing import operations as invoicing
 from invoicing.models import CreditNote, Invoice, Payment
 from ledger.operations import install_accounts, post_credit_note, post_invoice, post_payment
 from metering.events import Event
+from metering.models import UsageFlag
 from metering.operations import ingest
 from quoting.models import Quote
 from tests import cast
@@ -56,6 +57,7 @@ def build() -> World:
     ]
     for buyer in (*buyers, None):
         use(buyer.key if buyer else "nobody")
+    flag()
     invoicing.bill_due(through=BILLING_DAY, act=act("Billing day"))
     for contract in signed:
         cast.unpriced_usage(contract)
@@ -79,6 +81,12 @@ def use(key: str) -> None:
     day = BILLING_DAY.replace(month=1, day=15)
     tokens = {"ContextTokens": 20_000_000, "GeneratedTokens": 4_000_000}
     ingest([Event(f"january-{key}", "llm.request", day, key, tokens)], source="gateway", at=day)
+
+
+def flag() -> None:
+    """Something odd, on a day that no invoice bills."""
+    seen = {"meter_key": "input-tokens", "seen": 9_000, "usual": 1_000, "detail": "9 times the usual."}
+    UsageFlag.objects.create(kind="spike", customer_key="contoso", day=BILLING_DAY.date(), found_at=BILLING_DAY, **seen)
 
 
 def chain(contract: Contract) -> Chain:
