@@ -24,6 +24,7 @@ app.conf.beat_schedule = {
     "estimate what quarantine is worth": {"task": "metering.tasks.estimate_at_risk", "schedule": 1 * MINUTES},
     "add usage to its daily totals": {"task": "metering.tasks.roll_up", "schedule": 2 * SECONDS},
     "retire old usage": {"task": "metering.tasks.retire_usage", "schedule": 60 * MINUTES},
+    "settle outcomes that are due": {"task": "metering.tasks.settle_outcomes", "schedule": 1 * MINUTES},
     "bill what is due": {"task": "invoicing.tasks.bill_due", "schedule": 5 * MINUTES},
 }
 for entry in app.conf.beat_schedule.values():

@@ -15,6 +15,8 @@ SCOPES = {
     "usage:write": "Report usage",
     "usage:correct": "Correct usage that was reported wrongly",
     "usage:read": "Read usage and what became of events",
+    "outcomes:write": "Report outcomes, attach evidence, dispute and reverse them",
+    "outcomes:read": "Read outcomes and what happened to them",
     "catalog:read": "Read products and prices",
     "catalog:write": "Draft, publish and withdraw prices, within the approvals",
     "customers:read": "Read customers",

@@ -39,6 +39,7 @@ class Form:
     many: msgspec.json.Decoder[Any]
     objection: Callable[[Any, bool], Wrong | None]
     made: Callable[[Any], Event] | None = None
+    noun: str = "event"
 
     def is_single(self, body: bytes) -> bool:
         return self.shape == "one" or (self.shape == "one or array" and body.lstrip()[:1] == b"{")
@@ -91,7 +92,7 @@ def read(body: bytes, form: Form = JSON) -> list[Event]:
     except _NOT_READ:
         raise _why_unreadable(body, form) from None
     if len(found) > MAX_EVENTS:
-        raise TooLarge(f"A request carries at most {MAX_EVENTS:,} events, and this has {len(found):,}.")
+        raise TooLarge(f"A request carries at most {MAX_EVENTS:,} {form.noun}s, and this has {len(found):,}.")
     # A control character in JSON is written with a backslash, but for DEL: without either there is nothing to look for.
     has_controls = b"\\" in body or b"\x7f" in body
     if any(form.objection(each, has_controls) for each in found) or _has_large(body, form):
@@ -140,17 +141,17 @@ def _why_unreadable(body: bytes, form: Form) -> Unreadable:
         for index, piece in enumerate(pieces)
         if (wrong := _wrong_with(piece, form))
     ]
-    return _refusal(problems, len(pieces)) if problems else Unreadable(f"Send {form.wanted}.")
+    return _refusal(problems, len(pieces), form.noun) if problems else Unreadable(f"Send {form.wanted}.")
 
 
-def _refusal(problems: list[Problem], total: int) -> Unreadable:
-    wrong = f"{len(problems):,} of {total:,} events" if total > 1 else "The event"
+def _refusal(problems: list[Problem], total: int, noun: str = "event") -> Unreadable:
+    wrong = f"{len(problems):,} of {total:,} {noun}s" if total > 1 else f"The {noun}"
     return Unreadable(f"{wrong} cannot be read; nothing was stored.", problems[:MAX_ERRORS])
 
 
 def _wrong_with(piece: bytes, form: Form) -> Wrong | None:
     if len(piece) > MAX_EVENT_BYTES:
-        return Wrong((), f"An event has at most {MAX_EVENT_BYTES:,} bytes, and this has {len(piece):,}")
+        return Wrong((), f"An {form.noun} has at most {MAX_EVENT_BYTES:,} bytes, and this has {len(piece):,}")
     try:
         return form.objection(form.one.decode(piece), True)
     except msgspec.ValidationError as problem:

@@ -2,8 +2,10 @@
 
 from celery import shared_task
 
+from governance.acts import Act
 from governance.clock import now
 from metering import at_risk, flags, retention, rollups
+from metering.outcomes.settlement import AT_ONCE, settle_due
 
 MOST_BLOCKS = 20
 """Of quarantined events, or of batches, in one round."""
@@ -36,3 +38,10 @@ def estimate_at_risk() -> None:
     for _ in range(MOST_BLOCKS):
         if at_risk.estimate(at=at) < at_risk.BLOCK:
             break
+
+
+@shared_task(name="metering.tasks.settle_outcomes")
+def settle_outcomes() -> None:
+    """Make final what nobody called into question in time. Late, doubled or repeated, it comes to the same."""
+    while settle_due(act=Act.of_system("timetable", "The settlement window is over", now())) == AT_ONCE:
+        pass

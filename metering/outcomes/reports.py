@@ -82,6 +82,7 @@ FORM = Form(
     msgspec.json.Decoder(Report, float_hook=exact_number),
     msgspec.json.Decoder(list[Report], float_hook=exact_number),
     report_objection,
+    noun="outcome",
 )
 _FIELDS: dict[str | int, str] = {"type": "outcome", "id": "attribution", "customer": "customer"}
 
