@@ -20,7 +20,11 @@ from governance.admin_base import GovernedAdmin, ReasonForm, operation
 from governance.admin_filters import OpenFirst
 from governance.doors import may
 from metering import operations, quarantine, queries
+from metering.admin_flags import UsageFlagAdmin as UsageFlagAdmin
+from metering.admin_links import trace_link
 from metering.admin_upload import UploadsUsage
+from metering.defining import define_meter
+from metering.definitions import filters_from
 from metering.events import json_of
 from metering.models import Meter, QuarantinedEvent, UsageEvent
 
@@ -41,7 +45,7 @@ class MeterForm(forms.ModelForm):
 
     def clean_filters(self) -> Any:
         try:
-            return operations.filters_from(self.cleaned_data["filters"] or {})
+            return filters_from(self.cleaned_data["filters"] or {})
         except Refused as refusal:
             raise ValidationError(str(refusal)) from None
 
@@ -76,7 +80,7 @@ class MeterAdmin(GovernedAdmin):
     def save_model(self, request: HttpRequest, obj: Meter, form: Any, change: bool) -> None:
         fields = dict(form.cleaned_data)
         because = fields.pop("because")
-        obj.pk = operations.define_meter(**fields, act=self.act(request, because)).pk
+        obj.pk = define_meter(**fields, act=self.act(request, because)).pk
 
 
 @admin.register(UsageEvent)
@@ -92,9 +96,9 @@ class UsageEventAdmin(UploadsUsage):
         ("type", "customer_key"),
         ("occurred", "stored"),
         "shown_properties",
-        "counted_by",
+        ("counted_by", "traced"),
     ]
-    readonly_fields = ["occurred", "stored", "shown_properties", "counted_by"]
+    readonly_fields = ["occurred", "stored", "shown_properties", "counted_by", "traced"]
 
     @display(description="Occurred at")
     def occurred(self, event: UsageEvent) -> str:
@@ -107,6 +111,10 @@ class UsageEventAdmin(UploadsUsage):
     @display(description="Properties")
     def shown_properties(self, event: UsageEvent) -> SafeString:
         return _pretty(event.properties)
+
+    @display(description="Trace")
+    def traced(self, event: UsageEvent) -> SafeString:
+        return trace_link(event.source, event.event_id)
 
     @display(description="Counted by")
     def counted_by(self, event: UsageEvent) -> str:
@@ -157,9 +165,9 @@ class QuarantinedEventAdmin(GovernedAdmin):
         ("reason", "received_at"),
         "detail",
         "shown_body",
-        ("state", "resolved_at"),
+        ("state", "resolved_at", "traced"),
     ]
-    readonly_fields = ["shown_body", "state"]
+    readonly_fields = ["shown_body", "state", "traced"]
     actions_detail = ["replay", "dismiss"]
     actions_list = ["replay_all"]
 
@@ -174,6 +182,10 @@ class QuarantinedEventAdmin(GovernedAdmin):
     @display(description="State")
     def state(self, event: QuarantinedEvent) -> str:
         return event.get_resolution_display() or "Waiting"
+
+    @display(description="Trace")
+    def traced(self, event: QuarantinedEvent) -> SafeString:
+        return trace_link(event.source, event.event_id)
 
     @display(description="As reported")
     def shown_body(self, event: QuarantinedEvent) -> SafeString:

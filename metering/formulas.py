@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from metering.expressions import Kind, parse
 from metering.models import Meter
 from metering.models.meters import Definition
 
@@ -12,19 +13,8 @@ def value_of(meter: Definition) -> str:
     """SQL of what an event adds: a number (text for UNIQUE), NULL when the event lacks it and is not counted."""
     if meter.aggregation == Meter.Aggregation.COUNT:
         return "1::numeric"
-    name = literal(meter.property)
-    if meter.aggregation == Meter.Aggregation.UNIQUE:
-        return f"(event.properties ->> {name})"
-    # A number, or text that is one. The guard and the cast stand in one CASE, which alone fixes their order.
-    return rf"""
-        CASE jsonb_typeof(event.properties -> {name})
-            WHEN 'number' THEN (event.properties -> {name})::numeric
-            WHEN 'string' THEN CASE
-                WHEN event.properties ->> {name} ~ '^-?[0-9]{{1,30}}(\.[0-9]{{1,18}})?$'
-                THEN (event.properties ->> {name})::numeric
-            END
-        END
-    """
+    kind = Kind.TEXT if meter.aggregation == Meter.Aggregation.UNIQUE else Kind.NUMBER
+    return parse(meter.property, kind).sql("event.properties")
 
 
 def condition_of(meter: Definition) -> str:
@@ -35,12 +25,20 @@ def condition_of(meter: Definition) -> str:
         else "false"
         for name, allowed in sorted(meter.filters.items())
     ]
+    if meter.condition:
+        conditions.append(parse(meter.condition, Kind.CONDITION).sql("event.properties"))
     return " AND ".join(conditions) or "true"
+
+
+def parts_of(names: Sequence[str]) -> str:
+    """SQL of the values of these properties, as an array of text: NULL where the event lacks one."""
+    values = ", ".join(f"event.properties ->> {literal(name)}" for name in names)
+    return f"ARRAY[{values}]::text[]"
 
 
 def one_of(texts: Sequence[str], chosen: str) -> str:
     """SQL that is the text at the place which `chosen` (SQL of a number) names. Evaluates no other."""
-    if len(texts) == 1:
+    if len(set(texts)) == 1:
         return f"({texts[0]})"
     return f"CASE {chosen} {' '.join(f'WHEN {place} THEN ({text})' for place, text in enumerate(texts))} END"
 

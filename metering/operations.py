@@ -1,27 +1,21 @@
 """What can be done with usage: take it in, say what counts. Quarantine and types have files of their own."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
-from governance.acts import Act, Refused
-from governance.change import change
+from governance.acts import Refused
 from metering import queries
 from metering.events import Event, Problem, Rejected, body_hash, json_of, pointer
-from metering.identities import Identity, hashes
+from metering.identities import hashes, identity_of
 from metering.intake import Batch
 from metering.models import Meter
-from metering.registering import register_missing_type
 from metering.schemas import kinds_named
-from metering.screening import Objection, Reason, Screen, text_of
+from metering.screening import Objection, Reason, Screen
 from metering.store import Row
 
 ACCEPTED, DUPLICATE, CONFLICT, QUARANTINED = "accepted", "duplicate", "conflict", "quarantined"
@@ -48,13 +42,6 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    event: Event
-    row: Row
-    objection: Objection | None
-
-
 def ingest(events: Sequence[Event], *, source: str, at: datetime) -> list[Verdict]:
     """Take in what a source reports; a verdict for each event, in order. Durable once it returns.
 
@@ -64,27 +51,21 @@ def ingest(events: Sequence[Event], *, source: str, at: datetime) -> list[Verdic
     nothing stored, when the database is away or busy for longer than USAGE_TIMEOUT_SECONDS.
     """
     screen = _screen(events, at, timedelta(days=settings.USAGE_WINDOW_DAYS))
-    entries = [_entry(event, source, screen) for event in events]
-    _refuse_rejected(entries)
-    firsts: dict[Identity, _Entry] = {}
-    for entry in entries:
-        firsts.setdefault(entry.row.identity, entry)
+    rows, objections = _rows(events, source, screen), screen.objections(events)
+    _refuse_rejected(rows, objections)
     with transaction.atomic():
         _wait_at_most(settings.USAGE_TIMEOUT_SECONDS)
         batch = Batch(source, at)
-        counted = _store_countable(batch, firsts.values())
-        judged = [_judge(entry, firsts[entry.row.identity], counted) for entry in entries]
-        _quarantine([(entry, verdict) for entry, verdict in zip(entries, judged, strict=True) if verdict.reason], at)
-        _close(batch, entries, judged)
-    return judged
+        verdicts = _stored(batch, events, rows, objections)
+        _quarantine([each for each in zip(events, rows, verdicts, strict=True) if each[2].reason], at)
+        _close(batch, rows, verdicts)
+    return verdicts
 
 
-def _close(batch: Batch, entries: Sequence[_Entry], judged: Sequence[Verdict]) -> None:
-    outcomes = Counter(verdict.outcome for verdict in judged)
-    duplicates = Counter(
-        entry.row.customer_key for entry, verdict in zip(entries, judged, strict=True) if verdict.outcome == DUPLICATE
-    )
-    batch.close(duplicates=duplicates, conflicts=outcomes[CONFLICT], quarantined=outcomes[QUARANTINED])
+def _close(batch: Batch, rows: Sequence[Row], verdicts: Sequence[Verdict]) -> None:
+    outcomes = [verdict.outcome for verdict in verdicts]
+    resent = (row.customer_key for row, outcome in zip(rows, outcomes, strict=True) if outcome == DUPLICATE)
+    batch.close(duplicates=Counter(resent), conflicts=outcomes.count(CONFLICT), quarantined=outcomes.count(QUARANTINED))
 
 
 def _wait_at_most(seconds: int) -> None:
@@ -105,52 +86,7 @@ def rows_of(events: Sequence[Event], *, source: str, at: datetime) -> list[Row]:
 def judged_rows(events: Sequence[Event], *, source: str, at: datetime) -> list[tuple[Row, Objection | None]]:
     """Each event as a row, and what stands against counting it now; lateness does not."""
     screen = _screen(events, at, None)
-    entries = [_entry(event, source, screen) for event in events]
-    return [(entry.row, entry.objection) for entry in entries]
-
-
-def define_meter(
-    *,
-    key: str,
-    name: str,
-    event_type: str,
-    aggregation: str,
-    property: str = "",  # noqa: A002 - the field's name
-    filters: dict[str, Any] | None = None,
-    unit: str = "unit",
-    act: Act,
-) -> Meter:
-    """Say which events count and how. It answers for what was stored before it, too."""
-    meter = Meter(
-        key=key,
-        name=name,
-        event_type=event_type,
-        aggregation=aggregation,
-        property=property,
-        filters=filters_from(filters or {}),
-        unit=unit,
-    )
-    with change("meter.defined", meter, act):
-        register_missing_type(event_type, act=act)
-        try:
-            meter.full_clean()
-        except ValidationError as problem:
-            raise Refused(" ".join(problem.messages)) from None
-        meter.save()
-    return meter
-
-
-def filters_from(given: Any) -> dict[str, list[str]]:
-    """Filters as they are kept: for each property the values let through, as text. Refused when not of that shape."""
-    shape = 'Filters look like {"region": ["eu", "us"]}: for each property, the values that count.'
-    if not isinstance(given, dict):
-        raise Refused(shape)
-    for allowed in given.values():
-        if not (
-            isinstance(allowed, list) and allowed and all(isinstance(value, str | int | Decimal) for value in allowed)
-        ):
-            raise Refused(shape)
-    return {name: [text_of(value) or "" for value in allowed] for name, allowed in given.items()}
+    return list(zip(_rows(events, source, screen), screen.objections(events), strict=True))
 
 
 def _screen(events: Sequence[Event], at: datetime, window: timedelta | None) -> Screen:
@@ -159,78 +95,94 @@ def _screen(events: Sequence[Event], at: datetime, window: timedelta | None) -> 
     return Screen.of(kinds_named(named), Meter.objects.filter(event_type__in=named), customers, at, window)
 
 
-def _entry(event: Event, source: str, screen: Screen) -> _Entry:
+def _rows(events: Sequence[Event], source: str, screen: Screen) -> list[Row]:
+    return [_row(event, source, screen) for event in events]
+
+
+def _row(event: Event, source: str, screen: Screen) -> Row:
     properties, reported = json_of(event.properties), event.customer_key
     customer = screen.customers.get(reported, reported)
-    row = Row(
-        identity=Identity(event.source or source, event.id),
-        type=event.type,
-        customer_key=customer,
-        occurred_at=event.time,
-        properties=properties,
-        body_hash=body_hash(event, properties),
-        alias="" if customer == reported else reported,
-        is_billable=screen.is_billable(event),
+    return Row(
+        identity_of((event.source or source, event.id)),
+        event.type,
+        customer,
+        event.time,
+        properties,
+        body_hash(event, properties),
+        "" if customer == reported else reported,
+        screen.is_billable(event),
     )
-    return _Entry(event, row, screen.objection(event))
 
 
-def _refuse_rejected(entries: Sequence[_Entry]) -> None:
+def _refuse_rejected(rows: Sequence[Row], objections: Sequence[Objection | None]) -> None:
     """What is counted already stays so, even if its type has become stricter since."""
-    refused = [(index, entry) for index, entry in enumerate(entries) if entry.objection and entry.objection.refused]
-    counted = hashes({entry.row.identity for _, entry in refused})
+    refused = [(index, each) for index, each in enumerate(objections) if each and each.refused]
+    counted = hashes({rows[index].identity for index, _ in refused})
     problems = [
-        Problem(index, pointer((index, *entry.objection.path)), entry.objection.detail)
-        for index, entry in refused
-        if entry.objection and entry.row.identity not in counted
+        Problem(index, pointer((index, *objection.path)), objection.detail)
+        for index, objection in refused
+        if rows[index].identity not in counted
     ]
     if problems:
-        wrong = f"{len(problems):,} of {len(entries):,} events are" if len(entries) > 1 else "The event is"
+        wrong = f"{len(problems):,} of {len(rows):,} events are" if len(rows) > 1 else "The event is"
         raise Rejected(f"{wrong} not as the schema wants it; nothing was stored.", problems)
 
 
-def _store_countable(batch: Batch, firsts: Iterable[_Entry]) -> dict[Identity, tuple[bytes, bool]]:
-    """Store what can be counted. For each counted identity its body hash, and whether this call counted it."""
-    good = [entry.row for entry in firsts if entry.objection is None]
-    bad = [entry.row.identity for entry in firsts if entry.objection is not None]
-    there = batch.take(good) | hashes(bad)
-    now = {row.identity: (row.body_hash, True) for row in good}
-    return now | {identity: (digest, False) for identity, digest in there.items()}
+def _stored(
+    batch: Batch, events: Sequence[Event], rows: Sequence[Row], objections: Sequence[Objection | None]
+) -> list[Verdict]:
+    """Store what can be counted; say what became of each."""
+    identities = [row.identity for row in rows]
+    firsts = dict(zip(reversed(identities), range(len(rows) - 1, -1, -1), strict=True))
+    if len(firsts) == len(rows) and not any(objections):
+        there = batch.take(rows)
+    else:
+        countable = [index for index in sorted(firsts.values()) if objections[index] is None]
+        there = batch.take([rows[index] for index in countable])
+        there |= hashes(identity for identity, index in firsts.items() if objections[index] is not None)
+    if not there and len(firsts) == len(rows) and not any(objections):
+        return [Verdict(event.id, ACCEPTED) for event in events]
+    return [
+        _verdict(rows[index], index == first, objections[first], there.get(identity), rows[first].body_hash)
+        for index, identity in enumerate(identities)
+        for first in (firsts[identity],)
+    ]
 
 
-def _judge(entry: _Entry, first: _Entry, counted: dict[Identity, tuple[bytes, bool]]) -> Verdict:
-    row, event_id = entry.row, entry.event.id
-    digest, is_new = counted.get(row.identity, (first.row.body_hash, False))
-    if row.body_hash != digest:
+def _verdict(row: Row, is_first: bool, objection: Objection | None, counted: bytes | None, first: bytes) -> Verdict:
+    """Of an event, given the hash that was counted before, if any, and that of the first under its id in this batch."""
+    event_id = row.identity.event_id
+    if row.body_hash != (counted or first):
         return Verdict(event_id, CONFLICT, Reason.CONFLICT, "Another body came first under this id; it stands.")
-    if row.identity in counted:
-        return Verdict(event_id, ACCEPTED if is_new and entry is first else DUPLICATE)
-    assert first.objection is not None
-    return Verdict(event_id, QUARANTINED, first.objection.reason, first.objection.detail)
+    if counted is not None or (objection is None and not is_first):
+        return Verdict(event_id, DUPLICATE)
+    if objection is None:
+        return Verdict(event_id, ACCEPTED)
+    return Verdict(event_id, QUARANTINED, objection.reason, objection.detail)
 
 
-def _quarantine(rejected: Sequence[tuple[_Entry, Verdict]], at: datetime) -> None:
+def _quarantine(rejected: Sequence[tuple[Event, Row, Verdict]], at: datetime) -> None:
     if not rejected:
         return
     rows = [
         {
-            "source": entry.row.identity.source,
-            "event_id": entry.row.identity.event_id,
+            "source": row.identity.source,
+            "event_id": row.identity.event_id,
             "body": {
-                "source": entry.row.identity.source,
-                "id": entry.event.id,
-                "type": entry.event.type,
-                "time": entry.event.time.astimezone(UTC),
-                "customer": entry.event.customer_key,
-                "properties": msgspec.Raw(entry.row.properties),
-                **({"schema_version": entry.event.schema_version} if entry.event.schema_version else {}),
+                "source": row.identity.source,
+                "id": event.id,
+                "type": event.type,
+                "time": event.time.astimezone(UTC),
+                "customer": event.customer_key,
+                "properties": msgspec.Raw(row.properties),
+                **({"schema_version": event.schema_version} if event.schema_version else {}),
             },
-            "body_hash": entry.row.body_hash.hex(),
+            "body_hash": row.body_hash.hex(),
             "reason": verdict.reason,
             "detail": verdict.detail,
             "received_at": at,
         }
-        for entry, verdict in rejected
+        for event, row, verdict in rejected
     ]
     with connection.cursor() as cursor:
         cursor.execute(_QUARANTINE, [json_of(rows).decode()])

@@ -1,9 +1,11 @@
 """Questions about usage."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from metering.arrivals import numbers_of
 from metering.cutoffs import Cutoff
+from metering.definitions import timelines
 from metering.models import CustomerAlias, Meter, QuarantinedEvent, UsageEvent
 from metering.screening import counts
 from metering.sightings import Asked, Values
@@ -22,16 +24,24 @@ def usage(requests: Iterable[Key], as_of: Cutoff | None = None) -> dict[Key, Mea
 
     A Decimal for WHOLE, 0 where nothing was reported; otherwise parts in a fixed order (see `metering.totals`), none
     where nothing was. The number of queries does not depend on the number of requests. Periods are half-open by event
-    time. With a cut-off the answer is the same for ever. Raises LookupError for a meter that does not exist.
+    time; a period is measured by the definition that its meter has for periods that start then. With a cut-off the
+    answer is the same for ever. Raises LookupError for a meter that does not exist.
     """
     asked = list(requests)
     meters = Meter.objects.in_bulk({key for _, key, _, _ in asked}, field_name="key")
     missing = sorted({key for _, key, _, _ in asked} - meters.keys())
     if missing:
         raise LookupError(f"there is no meter {missing[0]!r}")
-    return event_store().totals(
-        [Request(customer, meters[key], period, split) for customer, key, period, split in asked], as_of
-    )
+    known = timelines(meters.values())
+    # By definition: to a store, the same meter is always defined the same.
+    by_place: dict[int, list[Request]] = defaultdict(list)
+    for customer, key, period, split in asked:
+        place = known[key].place(period.start)
+        by_place[place].append(Request(customer, known[key].at(place), period, split))
+    found: dict[Key, Measured] = {}
+    for place in sorted(by_place):
+        found |= event_store().totals(by_place[place], as_of)
+    return found
 
 
 def meters_in_use(meters: Iterable[Meter], period: Period) -> set[str]:

@@ -3,10 +3,12 @@
 A store gives states and Python finishes them, so that every store gives the same number to the last digit.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
+from functools import reduce
 
 from metering.models import Meter
 from pricing.periods import Period
@@ -119,9 +121,23 @@ def seconds_since_1970(instant: datetime) -> Fraction:
 
 
 def _weighted(state: State, period: Period, opening: Decimal) -> Decimal:
-    length = seconds_since_1970(period.end) - seconds_since_1970(period.start)
+    return quotient(seconds_held(state, period, opening), length_of(period))
+
+
+def length_of(period: Period) -> Fraction:
+    """In seconds, exact to the microsecond."""
+    return seconds_since_1970(period.end) - seconds_since_1970(period.start)
+
+
+def seconds_held(state: State, period: Period, opening: Decimal = ZERO) -> Fraction:
+    """The sum of each value × the seconds from its event to the end of the period; `opening` was there all along."""
     held = Fraction(state.total or ZERO) * seconds_since_1970(period.end) - Fraction(state.moment or ZERO)
-    return quotient(held + Fraction(opening) * length, length)
+    return held + Fraction(opening) * length_of(period)
+
+
+def added(values: Iterable[Decimal]) -> Decimal:
+    """Their sum, exact."""
+    return reduce(_EXACT.add, values, ZERO)
 
 
 def _exact(share: Fraction) -> Decimal | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from metering.models import Meter
-from metering.states import NOTHING, State, finish
+from metering.states import ZERO, State, finish
 from pricing.measures import WHOLE, Measured, Part, Split
 from pricing.periods import Period, midnight, zone_named
 
@@ -44,32 +44,30 @@ Found = Iterable[tuple[int, Group, State]]
 """What a store found: the place of the request, the group, and its state. A group comes once."""
 
 
-def answers(asked: Sequence[Request], found: Found) -> dict[Key, Measured]:
-    """The numbers that these states stand for, by request.
+def answer(request: Request, found: Sequence[tuple[Group, State]]) -> Measured:
+    """What the states say, of a meter that has one step and carries nothing over.
 
     A Decimal for WHOLE, 0 where nothing was found. Otherwise parts: of one part are events with the same values of
     `by` (as PostgreSQL's `->>` writes them, None where there is none) in the same calendar window. A part's `start` is
     its window's, which may lie before the period. Parts come by start, then by values (None first, text by code point);
     single events as the store gives them: by time, source and id.
     """
-    groups: list[list[tuple[Group, State]]] = [[] for _ in asked]
-    for number, group, state in found:
-        groups[number].append((group, state))
-    return {request.key: _answer(request, of_it) for request, of_it in zip(asked, groups, strict=True)}
-
-
-def _answer(request: Request, found: Sequence[tuple[Group, State]]) -> Measured:
-    split, aggregation = request.split, request.meter.aggregation
-    if not (split.by or split.window or split.each):
-        return finish(aggregation, found[0][1] if found else NOTHING, request.period)
+    aggregation, period = request.meter.aggregation, request.period
     parts = [
-        Part(finish(aggregation, state, request.period), values, _start(start, split))
+        Part(finish(aggregation, state, period), values, start_of(start, request.split))
         for (values, start), state in found
     ]
+    return number_or_parts(request.split, parts)
+
+
+def number_or_parts(split: Split, parts: Sequence[Part]) -> Measured:
+    """A number where nothing is told apart; otherwise the parts in their order, single events as they are."""
+    if not (split.by or split.window or split.each):
+        return parts[0].quantity if parts else ZERO
     return tuple(parts if split.each else sorted(parts, key=_place))
 
 
-def _start(start: datetime | None, split: Split) -> datetime | None:
+def start_of(start: datetime | None, split: Split) -> datetime | None:
     """In UTC. Where a clock put back repeats a midnight, the day began at the first, and stores say the second."""
     if start is None:
         return None

@@ -22,7 +22,7 @@ from governance.models import ApprovalPolicy, ApprovalRequest, SystemKey
 from governance.policies import install_policies
 from invoicing.models import UnpricedUsage
 from metering.models import Meter
-from metering.operations import define_meter
+from metering.defining import define_meter
 from pricing.charges import Charge, Flat, Graduated, PerUnit, Tier
 from quoting import operations as quoting
 from quoting.models import Quote, QuoteVersion

@@ -10,7 +10,7 @@ from catalog.operations.rates import set_rate
 from governance.acts import Act
 from governance.change import change
 from metering.models import Meter
-from metering.operations import define_meter
+from metering.defining import define_meter
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from catalog.portable.document import CardEntry, Document
 from catalog.portable.planning import CardPlan, Plan, plan
 from governance.acts import Act, Refused
 from metering.models import Meter
-from metering.operations import define_meter
+from metering.defining import define_meter
 
 _NOT_DESCRIBED = ("kind", "meter", "grants", "costs", "is_active")
 _DRAFT, _RATES, _SUBMIT = "catalog.add_ratecardversion", "catalog.change_rate", "catalog.publish_ratecardversion"

@@ -9,19 +9,21 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from metering import months
 from metering.arrivals import Seen
 from metering.clickhouse import arrivals, sightings, tables
-from metering.clickhouse.address import Address, Unavailable
+from metering.clickhouse.address import LONG_PATIENCE, Address, Unavailable
 from metering.clickhouse.horizon import horizon, register
 from metering.clickhouse.rows import COLUMNS, lines
 from metering.clickhouse.totals import covering, found
 from metering.cutoffs import Cutoff, cutoff_now, join
 from metering.expressions import Expression
+from metering.measuring import measured
 from metering.models import Meter, UsageBatch, UsageEvent
 from metering.models.events import POSITIONS
 from metering.sightings import Asked, Values
 from metering.store import Row
-from metering.totals import Key, Request, answers
+from metering.totals import Found, Key, Request
 from pricing.measures import Measured
 from pricing.periods import Period
 
@@ -74,13 +76,19 @@ class ClickHouseEventStore:
             raise Unavailable(f"{self.address}: {problem}") from problem
 
     def totals(self, requests: Sequence[Request], as_of: Cutoff | None = None) -> dict[Key, Measured]:
-        """One statement for up to fifty kinds of questions, however many requests of one kind."""
-        asked = list(dict.fromkeys(requests))
-        if not asked:
-            return {}
+        """One statement for up to fifty kinds of questions, however many requests of one kind.
+
+        Raises `months.Retired` where events of a period are gone: there are no daily totals here.
+        """
+        return measured(requests, lambda asked: self._found(asked, as_of))
+
+    def _found(self, asked: Sequence[Request], as_of: Cutoff | None) -> Found:
+        if gone := months.retired():
+            for each in asked:
+                months.refuse_retired(each.period, gone)
         counted = horizon(covering(asked), as_of, {each.customer_key for each in asked})
         with _told(self.address):
-            return answers(asked, found(self.address.client(), asked, counted))
+            yield from found(self.address.client(), asked, counted)
 
     def meters_in_use(self, meters: Iterable[Meter], period: Period) -> set[str]:
         with _told(self.address):
@@ -127,7 +135,7 @@ class ClickHouseEventStore:
         if dead:
             batches = ", ".join(map(str, dead))
             with _told(self.address):
-                self.address.client().command(
+                self.address.client(LONG_PATIENCE).command(
                     f"ALTER TABLE {tables.kept_in(self.address)} "
                     f"DELETE WHERE bitShiftRight(id, {POSITIONS}) IN ({batches})",
                     settings={"mutations_sync": 2},

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from governance.entities import Entity, append_only
+from metering.models import guards
 
 
 class Definition(models.Model):
@@ -32,6 +33,7 @@ class Definition(models.Model):
         MIN = "min", "Lowest"
         AVERAGE = "average", "Average"
         COUNT = "count", "Number"
+        UNIQUE = "unique", "Number of different ones"
 
     event_type = models.CharField(max_length=120)
     aggregation = models.CharField(max_length=10, choices=Aggregation.choices)
@@ -75,6 +77,7 @@ class Meter(Entity, Definition):
 
     class Meta(Entity.Meta):
         ordering = ["key"]
+        triggers = [*Entity.Meta.triggers, guards.billed_definitions_stay()]
         constraints = [
             models.CheckConstraint(
                 condition=Q(aggregation="count") | ~Q(property=""), name="meters_other_than_count_name_a_property"
@@ -102,7 +105,7 @@ class MeterVersion(Definition):
             models.UniqueConstraint(fields=["meter", "number"], name="a_meters_versions_are_numbered"),
             models.UniqueConstraint(fields=["meter", "until"], name="one_version_ends_at_an_instant"),
         ]
-        triggers = append_only("a former definition never changes")
+        triggers = [*append_only("a former definition never changes"), guards.versions_are_what_was_said()]
 
     def __str__(self) -> str:
         return f"{self.meter} version {self.number}"

@@ -16,6 +16,7 @@ from governance.acts import Act
 from invoicing import operations
 from invoicing.models import Invoice
 from metering import operations as metering
+from metering.defining import define_meter
 from metering.events import Event
 from pricing.charges import Flat, Graduated, PerUnit, Tier
 
@@ -55,7 +56,7 @@ def customer(key: str = "contoso", **fields: Any) -> Customer:
 def products() -> dict[str, Product]:
     made = {}
     for key, name in (("input-tokens", "Input tokens"), ("output-tokens", "Output tokens")):
-        meter = metering.define_meter(
+        meter = define_meter(
             key=key, name=name, event_type="llm", aggregation="sum", property=key, act=act(at=JAN)
         )
         made[key] = catalog.create_product(

@@ -18,6 +18,7 @@ from contracts.terms import AgreedLine, SignedTerms
 from governance.models import Change
 from invoicing.models import Invoice, InvoiceLine, UnpricedUsage
 from metering import operations as metering
+from metering.defining import define_meter
 from metering.events import Event
 from pricing.charges import load
 from tests.invoicing import books
@@ -101,7 +102,7 @@ def _product(ann: User, key: str, measured: tuple[str, ...] | None) -> None:
     by_ann, meter = act("We sell this", DEC, ann), None
     if measured is not None:
         aggregation, name, event_type = (*measured, key)[:3]
-        meter = metering.define_meter(
+        meter = define_meter(
             key=key, name=key.title(), event_type=event_type, aggregation=aggregation, property=name, act=by_ann
         )
     catalog.create_product(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from governance.acts import Act
-from metering import operations, queries
+from metering import defining, queries
 from metering.events import Event
 from metering.models import Meter
 
@@ -34,7 +34,7 @@ def meter(db: None, by_eric: Act) -> Callable[..., Meter]:
 
     def define(key: str, aggregation: str = "sum", property: str = "tokens", **fields: Any) -> Meter:  # noqa: A002
         given = {"name": key.title(), "event_type": "llm.request"} | fields
-        return operations.define_meter(key=key, aggregation=aggregation, property=property, act=by_eric, **given)
+        return defining.define_meter(key=key, aggregation=aggregation, property=property, act=by_eric, **given)
 
     return define
 

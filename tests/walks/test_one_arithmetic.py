@@ -15,7 +15,8 @@ from catalog.models import Product
 from invoicing import operations as invoicing
 from invoicing.models import Invoice
 from metering.events import Event
-from metering.operations import define_meter, ingest
+from metering.defining import define_meter
+from metering.operations import ingest
 from pricing.charges import Charge, PerUnit, amount, dump
 from pricing.measures import WHOLE
 from pricing.money import plain, round_amount

@@ -11,7 +11,7 @@ from django.db import connection
 
 from governance.models import Change
 from metering.models import EventType, Outcome, OutcomeDefinition, OutcomeEntry
-from metering.operations import define_meter
+from metering.defining import define_meter
 from metering.outcomes.decisions import reverse
 from metering.outcomes.definitions import define_outcome, revise_outcome
 from metering.outcomes.reporting import NotReported, report

@@ -13,7 +13,8 @@ from django.db import connection
 from governance.models import Change
 from metering.events import Event
 from metering.models import EventType, Meter, Outcome, OutcomeDefinition, UsageEvent, UsageIdentity
-from metering.operations import define_meter, ingest
+from metering.defining import define_meter
+from metering.operations import ingest
 from metering.outcomes.decisions import attach_evidence, dispute, reverse, uphold
 from metering.outcomes.reporting import report
 from metering.outcomes.reports import Evidence
