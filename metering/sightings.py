@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
+from metering.formulas import condition_of, one_of
 from metering.models import Meter
 from pricing.periods import Period
 
@@ -15,16 +16,16 @@ Asked = tuple[Meter, tuple[str, ...]]
 """A meter, and the event properties whose values are wanted."""
 Values = tuple[str | None, ...]
 
-# What goes into these texts is our own, never an argument.
-_WANTED = "json_to_recordset(%(wanted)s) AS wanted (number int, type text, filters jsonb, names text[])"
+# What goes into these texts is our own, or made by `metering.formulas`, which quotes; all else is an argument.
+_WANTED = "json_to_recordset(%(wanted)s) AS wanted (number int, type text, condition int, names text[])"
 _COUNTED = """
     FROM metering_usageevent AS event
     WHERE event.type = wanted.type AND event.is_billable
         AND event.occurred_at >= %(start)s AND event.occurred_at < %(end)s
         AND NOT EXISTS (
-            SELECT FROM jsonb_each(wanted.filters) AS filter (property, allowed)
-            WHERE (filter.allowed ? (event.properties ->> filter.property)) IS NOT TRUE
+            SELECT FROM metering_usagevoid AS void WHERE void.event = event.id AND void.restored_in IS NULL
         )
+        AND {condition}
 """
 _SEEN = f"SELECT wanted.number FROM {_WANTED} WHERE EXISTS (SELECT {_COUNTED})"  # noqa: S608
 _VALUES = f"""
@@ -61,12 +62,17 @@ def values_seen(asked: Iterable[Asked], period: Period) -> Mapping[Asked, Mappin
 def _rows(sql: str, asked: Sequence[Asked], period: Period) -> list[tuple[Any, ...]]:
     if not asked:
         return []
-    wanted = msgspec.json.encode(
-        [
-            {"number": number, "type": meter.event_type, "filters": meter.filters, "names": names}
-            for number, (meter, names) in enumerate(asked)
-        ]
-    ).decode()
+    conditions = list(dict.fromkeys(condition_of(meter) for meter, _ in asked))
+    wanted = [
+        {
+            "number": number,
+            "type": meter.event_type,
+            "condition": conditions.index(condition_of(meter)),
+            "names": names,
+        }
+        for number, (meter, names) in enumerate(asked)
+    ]
+    given = {"wanted": msgspec.json.encode(wanted).decode(), "start": period.start, "end": period.end}
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"wanted": wanted, "start": period.start, "end": period.end})
+        cursor.execute(sql.format(condition=one_of(conditions, "wanted.condition")), given)
         return cursor.fetchall()

@@ -12,7 +12,9 @@ from django.db.utils import OperationalError
 
 PLAIN, SECURE, IN_PROCESS = "clickhouse", "clickhouses", "chdb"
 PATIENCE = 20
-"""Seconds until a statement is given up."""
+"""Seconds until a statement is given up, while somebody waits for it."""
+LONG_PATIENCE = 3600
+"""For work that reads or changes everything."""
 
 _ALWAYS = {
     # A question carries the customers it is about, and the events that are void.
@@ -60,9 +62,9 @@ class Address:
         parts = urlsplit(self.url)
         return "default" if parts.scheme == IN_PROCESS else unquote(parts.path.strip("/")) or "default"
 
-    def client(self) -> Client:
-        """The one of this process; several threads may use it at once."""
-        return _client(self)
+    def client(self, patience: int = PATIENCE) -> Client:
+        """The one of this process that is so patient; several threads may use it at once."""
+        return _client(self, patience)
 
 
 class Unavailable(OperationalError):
@@ -70,7 +72,7 @@ class Unavailable(OperationalError):
 
 
 @cache
-def _client(address: Address) -> Client:
+def _client(address: Address, patience: int) -> Client:
     parts = urlsplit(address.url)
     settings: dict[str, Any] = _ALWAYS | (_OF_A_CLUSTER if address.cluster else {})
     try:
@@ -87,7 +89,7 @@ def _client(address: Address) -> Client:
             # Threads share the client, and a session is for one statement at a time.
             autogenerate_session_id=False,
             connect_timeout=5,
-            send_receive_timeout=PATIENCE,
+            send_receive_timeout=patience,
         )
     except ClickHouseError as problem:
         raise Unavailable(f"{address}: {problem}") from problem

@@ -27,8 +27,8 @@ class Columns(NamedTuple):
 def columns_of(aggregation: str, value: Value) -> str:
     """Of a group of rows that have `value` (of which none is NULL), `occurred_at` and `id`."""
     written = {
-        "total": _sum(value, ""),
-        "moment": _sum(value, f" * {MICROS}"),
+        "total": sum_of(value, _VALUE),
+        "moment": sum_of(value, _VALUE, f" * {MICROS}"),
         "highest": f"toString(max({_VALUE}))",
         "lowest": f"toString(min({_VALUE}))",
         "latest": f"argMax({_LATEST}, tuple({MICROS}, event.id))",
@@ -41,10 +41,10 @@ def columns_of(aggregation: str, value: Value) -> str:
 
 def state(columns: Columns) -> State:
     """What these columns say."""
-    moment = _added(columns.moment)
+    moment = None if columns.moment is None else added(columns.moment)
     return State(
         columns.events,
-        _added(columns.total),
+        None if columns.total is None else added(columns.total),
         None if moment is None else moment.scaleb(-6, _EXACT),
         _number(columns.highest),
         _number(columns.lowest),
@@ -53,25 +53,24 @@ def state(columns: Columns) -> State:
     )
 
 
-def number(text: str) -> Decimal:
-    """A number as ClickHouse writes it, without the zeros that fill up its scale."""
-    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
-
-
-def _sum(value: Value, times: str) -> str:
+def sum_of(value: Value, sql: str, times: str = "") -> str:
     """Numbers that add up to the sum, with spaces between: one, or what is before and what is after the point."""
     if not value.is_wide:
-        return f"toString(sum({_VALUE}{times}))"
-    whole = f"toInt256({_VALUE})"
-    rest = f"{_VALUE} - toDecimal256({whole}, {value.digits.decimals})"
+        return f"toString(sum({sql}{times}))"
+    whole = f"toInt256({sql})"
+    rest = f"{sql} - toDecimal256({whole}, {value.digits.decimals})"
     return f"concat(toString(sum({whole}{times})), ' ', toString(sum(({rest}){times})))"
 
 
-def _added(texts: str | None) -> Decimal | None:
-    if texts is None:
-        return None
+def added(texts: str) -> Decimal:
+    """The sum that `sum_of` gave."""
     whole, _, rest = texts.partition(" ")
     return _EXACT.add(number(whole), number(rest)) if rest else number(whole)
+
+
+def number(text: str) -> Decimal:
+    """A number as ClickHouse writes it, without the zeros that fill up its scale."""
+    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 def _number(text: str | None) -> Decimal | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from metering.clickhouse.address import Address
+from metering.clickhouse.address import LONG_PATIENCE, Address
 from metering.scalars import PLAIN_NUMBER
 
 EVENTS = "usage_event"
@@ -127,7 +127,7 @@ def missing(address: Address) -> list[Migration]:
 
 def migrate(address: Address) -> list[Migration]:
     """Apply what is missing, in order; gives what was applied. Each statement may run twice without harm."""
-    client = address.client()
+    client = address.client(LONG_PATIENCE)
     versions = Migration(0, "versions", (_VERSIONS_ALONE,), (_VERSIONS_CLUSTER,))
     wanted = missing(address)
     for migration in [versions, *wanted] if wanted else []:

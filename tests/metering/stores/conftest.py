@@ -54,8 +54,3 @@ def store(request: pytest.FixtureRequest) -> EventStore:
     """The store that keeps the events: either."""
     request.getfixturevalue("clickhouse" if request.param == "clickhouse" else "db")
     return event_store()
-
-
-@pytest.fixture
-def meter(store: EventStore, meter: object) -> object:
-    return meter

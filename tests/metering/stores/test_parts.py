@@ -14,6 +14,7 @@ from pricing.measures import WHOLE, Measured, Part, Split
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event
 
+pytestmark = pytest.mark.usefixtures("store")
 DAY = timedelta(days=1)
 TODAY = Period(NOON - DAY / 2, NOON + DAY / 2)
 AGGREGATIONS = ["count", "sum", "max", "unique", "latest"]
