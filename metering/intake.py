@@ -7,7 +7,7 @@ from datetime import datetime
 from django.conf import settings
 
 from metering.cutoffs import join
-from metering.identities import Claim, Identity, claim
+from metering.identities import Identity, claim
 from metering.models import UsageBatch
 from metering.models.events import POSITIONS
 from metering.store import Row, event_store
@@ -29,12 +29,11 @@ class Batch:
 
         Durable when the surrounding transaction commits. Senders of the same rows wait for each other.
         """
-        rows = list(rows)
-        if self._places + len(rows) > 1 << POSITIONS:
+        numbered = dict(enumerate(rows, (self.id << POSITIONS) + self._places))
+        if self._places + len(numbered) > 1 << POSITIONS:
             raise ValueError(f"a batch has at most {1 << POSITIONS:,} events")
-        numbered = {self.id << POSITIONS | place: row for place, row in enumerate(rows, self._places)}
-        there = claim([Claim(row.identity, row.body_hash, number) for number, row in numbered.items()])
-        fresh = {number: row for number, row in numbered.items() if row.identity not in there}
+        there = claim([(*row.identity, row.body_hash, number) for number, row in numbered.items()])
+        fresh = {number: row for number, row in numbered.items() if row.identity not in there} if there else numbered
         if fresh:
             self._store.append(fresh)
         self._places += len(numbered)

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 
 import msgspec
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from msgspec.structs import replace
 
 from governance.acts import Act, Refused
 from governance.change import change, locked

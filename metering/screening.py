@@ -78,6 +78,10 @@ class Screen:
         kind = self.types.get(event.type)
         return kind is None or kind.is_billable(event.properties)
 
+    def objections(self, events: Iterable[Event]) -> list[Objection | None]:
+        """For each event what `objection` says."""
+        return list(map(self.objection, events))
+
     def objection(self, event: Event) -> Objection | None:
         """The first reason why this event cannot be counted, None when it can."""
         kind = self.types.get(event.type)

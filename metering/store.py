@@ -1,15 +1,15 @@
 """The event store: where usage is kept and added up. One seam, so that it can be PostgreSQL or something larger."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
 
+import msgspec
 from django.conf import settings
 from django.db import connection
 from django.utils.module_loading import import_string
 
-from metering import arrivals, sightings
+from metering import arrivals, copying, sightings
 from metering.arrivals import Seen
 from metering.cutoffs import Cutoff, next_batch
 from metering.expressions import Expression
@@ -22,8 +22,7 @@ from pricing.measures import Measured
 from pricing.periods import Period
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One event as it is stored; `properties` is JSON, `body_hash` covers everything that was said."""
 
     identity: Identity
@@ -84,12 +83,7 @@ _COPY = """
         (id, source, event_id, type, customer_key, alias, occurred_at, is_billable, properties)
     FROM STDIN
 """
-_MONTHS = """
-    SELECT usage_month(first_day) FROM (
-        SELECT DISTINCT date_trunc('month', instant AT TIME ZONE 'UTC')::date
-        FROM unnest(%s::timestamptz[]) AS instants (instant)
-    ) AS months (first_day)
-"""
+_MONTHS = "SELECT usage_month(first_day) FROM unnest(%s::date[]) AS months (first_day)"
 _MATCHING = """
     SELECT event.id, event.occurred_at FROM metering_usageevent AS event
     WHERE usage_slot(event.customer_key, event.type) = usage_slot(%s, %s)
@@ -109,23 +103,13 @@ class PostgresEventStore:
         batch.save(force_insert=True)
 
     def append(self, rows: Mapping[int, Row]) -> None:
-        ordered = sorted(rows.items(), key=lambda each: (each[1].customer_key, each[1].type, each[1].occurred_at))
+        ordered = sorted(rows.items(), key=_by_customer)
+        plain = copying.is_plain(row.identity.event_id for row in rows.values()) and copying.is_plain(
+            {word for row in rows.values() for word in (row.identity.source, row.type, row.customer_key, row.alias)}
+        )
         with connection.cursor() as cursor:
-            cursor.execute(_MONTHS, [list({row.occurred_at for row in rows.values()})])
-            with cursor.copy(_COPY) as copy:
-                for number, row in ordered:
-                    copy.write_row(
-                        (
-                            number,
-                            *row.identity,
-                            row.type,
-                            row.customer_key,
-                            row.alias,
-                            row.occurred_at,
-                            row.is_billable,
-                            row.properties.decode(),
-                        )
-                    )
+            cursor.execute(_MONTHS, [_months([row.occurred_at for row in rows.values()])])
+        copying.copy(_COPY, [_copied(number, row) for number, row in ordered], plain=plain)
 
     def matching(
         self, customer_key: str, event_type: str, period: Period, condition: Expression | None, limit: int | None = None
@@ -159,6 +143,31 @@ class PostgresEventStore:
 
     def types_seen(self, period: Period) -> Mapping[str, Seen]:
         return arrivals.types_seen(period)
+
+
+def _months(instants: Sequence[datetime]) -> list[date]:
+    """The first day of each UTC month that these are in."""
+    first, last = min(instants).astimezone(UTC), max(instants).astimezone(UTC)
+    if (first.year, first.month) == (last.year, last.month):
+        return [first.date().replace(day=1)]
+    return sorted({each.astimezone(UTC).date().replace(day=1) for each in instants})
+
+
+def _by_customer(numbered: tuple[int, Row]) -> str:
+    return numbered[1].customer_key
+
+
+def _copied(number: int, row: Row) -> tuple[Any, ...]:
+    return (
+        number,
+        *row.identity,
+        row.type,
+        row.customer_key,
+        row.alias,
+        row.occurred_at,
+        row.is_billable,
+        row.properties.decode(),
+    )
 
 
 def event_store() -> EventStore:

@@ -31,7 +31,7 @@ def send(port: int, lanes: Sequence[Sequence[bytes]]) -> Counter[str]:
     def run(lane: Sequence[bytes], count: Counter[str]) -> None:
         try:
             for answer in _answers(port, lane):
-                for name, number in _COUNTS.findall(answer[:200]):
+                for name, number in _COUNTS.findall(answer):
                     count[name.decode()] += int(number)
         except Exception as trouble:  # told below, in the thread that can be caught
             troubles.append(trouble)

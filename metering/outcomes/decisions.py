@@ -1,8 +1,7 @@
 """What becomes of an outcome by somebody's decision: evidence, a dispute and its end, a reversal."""
 
-from dataclasses import replace
-
 from django.db import transaction
+from msgspec.structs import replace
 
 from governance.acts import Act, Refused
 from governance.change import change
