@@ -14,6 +14,8 @@ from metering.expressions.tree import Kind, Node
 
 LONGEST = 500
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+# A hyphen inside of a word belongs to the name: input-tokens. What is quoted already is left alone.
+_HYPHENATED = re.compile(r"""'[^']*'|"[^"]*"|(?<![\w.])[^\W\d][\w.]*(?:-[^\W\d][\w.]*)+""")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _CONSTANTS = {"true", "false", "null"}
 
@@ -34,11 +36,15 @@ def read(text: str, kind: Kind | None) -> Node:
         raise ValueError(f"An expression has at most {LONGEST} characters.")
     if _NAME.fullmatch(text) and text.lower() not in _CONSTANTS:
         return tree.Property(text, kind or Kind.NUMBER)
-    found, reader = parsed(text), _Reader()
+    found, reader = parsed(_HYPHENATED.sub(_quoted, text)), _Reader()
     node = reader.build(found, kind or reader.kind_of(found) or Kind.NUMBER)
     for part in tree.everything(node):
         _hold(part)
     return node
+
+
+def _quoted(word: re.Match[str]) -> str:
+    return word[0] if word[0][0] in "'\"" else f'"{word[0]}"'
 
 
 def _hold(node: Node) -> None:
