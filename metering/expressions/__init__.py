@@ -2,9 +2,10 @@
 
 A small part of SQL, read by sqlglot, with the same answer to the last digit in Python, PostgreSQL and ClickHouse:
 
-- A name is a property: `tokens`, `gen_ai.usage.input_tokens`, `input-tokens`, `"odd name"`. To subtract, leave a space. What it is follows from its use: a number
-  (a JSON number, or text that is a plain decimal), text (of a scalar, as PostgreSQL's `->>` writes it), or true/false.
-  Whatever is missing, or is not what is needed, is NULL; so are lists and objects.
+- A name is a property: `tokens`, `gen_ai.usage.input_tokens`, `input-tokens` (to subtract, leave a space), `"odd name"`.
+  What it is follows from its use: a number (a JSON number, or text that is a plain decimal), text (of a scalar, as
+  PostgreSQL's `->>` writes it), or true/false. Whatever is missing, or is not what is needed, is NULL; so are lists and
+  objects.
 - Numbers: `+ - *`, `/` by a literal that leaves no remainder, abs, greatest, least, coalesce, CASE.
 - Conditions: `= <> < <= > >=`, BETWEEN, IN, LIKE, IS NULL, AND, OR, NOT. Two bare properties are the same if their
   texts are; texts have no order.
