@@ -11,6 +11,7 @@ from django.apps import apps
 from django.db import connection
 
 from governance.entities import Entity
+from metering.rollups import differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,16 @@ INVARIANTS = [
         WHERE identity.event IS DISTINCT FROM event.id
         """,
     ),
+    Invariant(
+        "What is final is counted by one event, and what is reversed since by two.",
+        """
+        SELECT o.id::text FROM metering_outcome o
+        LEFT JOIN metering_usageidentity f ON f.source = 'outcomes' AND f.event_id = o.id || '/final'
+        LEFT JOIN metering_usageidentity r ON r.source = 'outcomes' AND r.event_id = o.id || '/reversed'
+        WHERE (o.counted_at IS NOT NULL) <> (f.event IS NOT NULL)
+            OR (o.counted_at IS NOT NULL AND o.status = 'reversed') <> (r.event IS NOT NULL)
+        """,
+    ),
     # ---- approvals
     Invariant(
         "Nobody decided their own request or one whose subject they had edited before.",
@@ -255,10 +266,16 @@ INVARIANTS = [
 
 def breaches() -> Iterator[tuple[Invariant, list[str]]]:
     """Each invariant with its exceptions (at most 20 of them)."""
-    for invariant in [*INVARIANTS, *histories()]:
+    for invariant in [*INVARIANTS, *daily_totals(), *histories()]:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM ({invariant.exceptions}) exceptions LIMIT 20")  # noqa: S608 - our own text
             yield invariant, [str(row[0]) for row in cursor.fetchall()]
+
+
+def daily_totals() -> Iterator[Invariant]:
+    """What is kept of usage by day is what the events come to, added up again."""
+    for exceptions in differences():
+        yield Invariant("Daily totals of usage are what the events come to.", exceptions)
 
 
 def histories() -> Iterator[Invariant]:

@@ -15,7 +15,7 @@ from guardian.shortcuts import assign_perm
 
 from catalog import operations as catalog
 from catalog.models import Product, RateCard, RateCardVersion
-from config import demo_catalog
+from config import demo_catalog, demo_outcomes
 from config.cast import install_cast, install_seller
 from config.standard_prices import MILLION, standard_prices, standard_products
 from contracts import operations as contracts
@@ -43,7 +43,8 @@ NO_TRAFFIC = "The newer products have no traffic yet."
 class Deal:
     """One customer and their offer. `months_ago` is when the contract began; `ends` says how far the offer has come.
 
-    Expected tokens are millions a month; `real` is how much of the expectation is used in fact.
+    Expected tokens are millions a month; `real` is how much of the expectation is used in fact. `resolutions` are those
+    of the agent, a month.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Deal:
     commit: tuple[int, int] | None = None
     real: Decimal = Decimal(1)
     follows_card: bool = False
+    resolutions: int = 0
 
     @property
     def key(self) -> str:
@@ -65,7 +67,7 @@ class Deal:
 
 DEALS = [
     Deal("Contoso Ltd", "Seattle, WA", "Dan Contoso", "accepted", 6, 900, 180, 15, (27_000, 24_300), Decimal("1.05")),
-    Deal("Adventure Works", "Denver, CO", "Ada Venture", "accepted", 6, 700, 160, follows_card=True),
+    Deal("Adventure Works", "Denver, CO", "Ada Venture", "accepted", 6, 700, 160, follows_card=True, resolutions=60),
     Deal(
         "Fabrikam Robotics",
         "Detroit, MI",
@@ -105,6 +107,8 @@ def load(now: datetime) -> bool:
     _use(this_month, now.date())
     _propose_new_prices(card, people, now - timedelta(days=1))
     _send_what_cannot_be_counted(now)
+    demo_outcomes.settle(now)
+    demo_outcomes.contest(people, now - timedelta(hours=1))
     return True
 
 
@@ -117,6 +121,7 @@ def _publish_prices(people: dict[str, User], at: datetime) -> RateCard:
     draft = standard_prices(card, products, act=ann)
     demo_catalog.price_everything(draft, act=ann)
     demo_catalog.know_costs_and_features(at, act=ann)
+    demo_outcomes.define(act=ann)
     opens_at = at + timedelta(hours=1)
     _publish(draft, people, opens_at, act=ann)
     later = Act.of_user(people["ann"], "The European market", opens_at)
@@ -188,6 +193,9 @@ def _version(
         product = Product.objects.get(key=key)
         discount = Decimal(deal.discount)
         drafting.set_line(version, product, expected_usage=millions * MILLION, discount_percent=discount, act=act)
+    if deal.resolutions:
+        product, expected_results = Product.objects.get(key="resolved-outcome"), Decimal(deal.resolutions)
+        drafting.set_line(version, product, expected_usage=expected_results, act=act)
     drafting.set_line(version, Product.objects.get(key="platform-fee"), quantity=Decimal(1), act=act)
     if deal.commit:
         access, price = map(Decimal, deal.commit)
@@ -204,12 +212,16 @@ def _use(first: date, end: date) -> None:
     """Usage of every running contract from the first day until `end`, sent the day after it happened."""
     for day in (first + timedelta(days=n) for n in range((end - first).days)):
         events = [event for deal in DEALS if deal.ends == "accepted" for event in _events(deal, day)]
-        ingest(events, source=SOURCE, at=_at(day + timedelta(days=1)))
+        ends = _at(day + timedelta(days=1))
+        ingest(events, source=SOURCE, at=ends)
+        for deal in DEALS:
+            if deal.resolutions and _contract(deal, day):
+                demo_outcomes.happen(deal.key, day, ends)
 
 
 def _events(deal: Deal, day: date) -> Iterator[Event]:
     """Four summaries a day for a customer whose contract has begun; weekdays are busier, and usage grows."""
-    contract = Contract.objects.filter(customer__key=deal.key, start_at__lte=_at(day)).first()
+    contract = _contract(deal, day)
     if contract is None:
         return
     age = (day - contract.start_at.date()).days
@@ -226,6 +238,11 @@ def _events(deal: Deal, day: date) -> Iterator[Event]:
                 "output_tokens": int(deal.output_millions * MILLION * share),
             },
         )
+
+
+def _contract(deal: Deal, day: date) -> Contract | None:
+    """The one that has begun by a day."""
+    return Contract.objects.filter(customer__key=deal.key, start_at__lte=_at(day)).first()
 
 
 def _bill_and_collect(month_end: date, now: datetime) -> None:

@@ -7,7 +7,15 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse, reverse_lazy
 
-Item = tuple[str, str, str]  # title, icon, "app.model"
+from governance.doors import may
+
+Item = tuple[str, str, str]  # title, icon, "app.model" or the name of a page
+# Pages that belong to no table, and what one must be allowed to see there.
+PAGES = {
+    "insights_coverage": "metering.view_meter",
+    "insights_live": "metering.view_usageevent",
+    "insights_trace": "metering.view_usageevent",
+}
 
 GROUPS: list[tuple[str, list[Item]]] = [
     (
@@ -31,8 +39,17 @@ GROUPS: list[tuple[str, list[Item]]] = [
         "Measure",
         [
             ("Meters", "speed", "metering.meter"),
+            ("Event types", "schema", "metering.eventtype"),
+            ("Coverage", "hub", "insights_coverage"),
             ("Usage events", "timeline", "metering.usageevent"),
+            ("Live usage", "monitoring", "insights_live"),
+            ("Trace an event", "conversion_path", "insights_trace"),
+            ("Outcomes", "task_alt", "metering.outcome"),
+            ("Outcome definitions", "rule_settings", "metering.outcomedefinition"),
+            ("Flags", "flag", "metering.usageflag"),
             ("Quarantine", "report", "metering.quarantinedevent"),
+            ("Aliases", "alternate_email", "metering.customeralias"),
+            ("Corrections", "edit_note", "metering.usagecorrection"),
         ],
     ),
     (
@@ -80,6 +97,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _entry(request: HttpRequest, item: Item) -> dict[str, Any] | None:
     title, icon, label = item
+    if label in PAGES:
+        return {"title": title, "icon": icon, "link": reverse(label)} if may(request.user, PAGES[label]) else None
     model = apps.get_model(label)
     if not admin.site.get_model_admin(model).has_view_permission(request):
         return None

@@ -13,7 +13,7 @@ from catalog.queries import uses_of
 from contracts.models import Contract, Customer
 from governance.doors import may, visible
 from invoicing.models import Invoice
-from metering.models import Meter
+from metering.models import CustomerAlias, EventType, Meter, OutcomeDefinition
 from quoting.models import Quote
 
 HITS = 6
@@ -28,6 +28,9 @@ PLACES: list[tuple[type[Model], tuple[str, ...], str]] = [
     (Product, ("name", "key"), "Product"),
     (RateCard, ("name", "key"), "Rate card"),
     (Meter, ("name", "key", "event_type"), "Meter"),
+    (EventType, ("name", "key"), "Event type"),
+    (CustomerAlias, ("key", "customer_key"), "Customer alias"),
+    (OutcomeDefinition, ("name", "key"), "Outcome definition"),
 ]
 
 

@@ -9,7 +9,7 @@ from django.db import connection
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from metering.definitions import FIELDS, checked, filters_from, means_the_same, said_by
-from metering.models import Meter, MeterVersion
+from metering.models import Meter, MeterVersion, OutcomeDefinition
 from metering.registering import register_missing_type
 
 _BILLED = "SELECT meter_billed_through(%s)"
@@ -91,8 +91,18 @@ def _say(meter: Meter, definition: dict[str, Any]) -> None:
 
 def _save(meter: Meter) -> None:
     checked(meter)
+    _must_add_outcomes_up(meter)
     try:
         meter.full_clean()
     except ValidationError as problem:
         raise Refused(" ".join(problem.messages)) from None
     meter.save()
+
+
+def _must_add_outcomes_up(meter: Meter) -> None:
+    """A reversal is an event of its own: who counts events, or different values, would count it as one more result."""
+    counts = meter.aggregation in (Meter.Aggregation.COUNT, Meter.Aggregation.UNIQUE)
+    if counts and any(each.event_type == meter.event_type for each in OutcomeDefinition.objects.all()):
+        raise Refused(
+            "Outcomes are added up: choose the sum of quantity or of value, so that a reversal takes one away."
+        )

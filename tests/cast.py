@@ -21,8 +21,13 @@ from governance.change import change
 from governance.models import ApprovalPolicy, ApprovalRequest, SystemKey
 from governance.policies import install_policies
 from invoicing.models import UnpricedUsage
-from metering.models import Meter
 from metering.defining import define_meter
+from metering.models import Meter, Outcome, OutcomeDefinition
+from metering.outcomes import decisions
+from metering.outcomes.definitions import define_outcome
+from metering.outcomes.reporting import report
+from metering.outcomes.reports import Report
+from metering.outcomes.settlement import settle_due
 from pricing.charges import Charge, Flat, Graduated, PerUnit, Tier
 from quoting import operations as quoting
 from quoting.models import Quote, QuoteVersion
@@ -265,3 +270,28 @@ def unpriced_usage(contract: Contract, **fields: Any) -> UnpricedUsage:
 def signed_contract(**fields: Any) -> Contract:
     """The offer, sent and accepted by Dan."""
     return quoting.accept(sent(**fields), name="Dan Contoso", from_ip="192.0.2.7", act=dans())
+
+
+def resolution() -> OutcomeDefinition:
+    """A resolved conversation, provisional for three days."""
+    return OutcomeDefinition.objects.filter(key="resolution").first() or define_outcome(
+        key="resolution",
+        name="Resolved conversation",
+        attribution_key="conversation_id",
+        act=act("ann", "We sell results"),
+    )
+
+
+def outcomes(customer: str = "contoso") -> dict[str, Outcome]:
+    """An outcome of this customer in each status, by its status; what is reversed was final before."""
+    resolution()
+    statuses = ["final", "reversed", "disputed", "provisional"]
+    reports = [Report("resolution", customer, f"{customer}-{each}", NOW) for each in statuses[:2]]
+    made = [answer.outcome for answer in report(reports, act=act())]
+    days = timedelta(days=4)
+    settle_due(act=act(because="The window is over", at=NOW + days))
+    later = [Report("resolution", customer, f"{customer}-{each}", NOW + days) for each in statuses[2:]]
+    made += [answer.outcome for answer in report(later, act=act(at=NOW + days))]
+    decisions.reverse(made[1], act=act("cleo", "They wrote again", NOW + days))
+    decisions.dispute(made[2], act=act("cleo", "They see it otherwise", NOW + days))
+    return {each: Outcome.objects.get(pk=outcome.pk) for each, outcome in zip(statuses, made, strict=True)}

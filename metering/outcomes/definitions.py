@@ -7,10 +7,11 @@ from django.core.exceptions import ValidationError
 
 from governance.acts import Act, Refused
 from governance.change import change, locked
-from metering.models import Outcome, OutcomeDefinition
+from metering.models import Meter, Outcome, OutcomeDefinition
 from metering.outcomes.reports import OWN
 from metering.registering import register_missing_type
 
+_COUNTING = (Meter.Aggregation.COUNT, Meter.Aggregation.UNIQUE)
 Scope, CountsIn = OutcomeDefinition.Scope, OutcomeDefinition.CountsIn
 
 
@@ -45,6 +46,9 @@ def define_outcome(
     )
     if attribution_key in OWN:
         raise Refused(f"Every outcome has its own {attribution_key}; give the attribution key another name.")
+    counting = Meter.objects.filter(event_type=definition.event_type, aggregation__in=_COUNTING).first()
+    if counting is not None:
+        raise Refused(f"Meter {counting.key} counts events of {definition.event_type}; a reversal would be one more.")
     with change("outcome_definition.defined", definition, act):
         register_missing_type(definition.event_type, act=act)
         _save(definition)

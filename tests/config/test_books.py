@@ -19,6 +19,7 @@ from integrations.models import ExternalId
 from invoicing import operations as invoicing
 from invoicing.models import Invoice
 from ledger.operations import install_accounts
+from metering.rollups import roll_up
 from tests import cast
 from tests.books import act, pay, use
 
@@ -107,6 +108,11 @@ BREAKS = {
         "UPDATE metering_usageevent SET id = id + 1",
         "DELETE FROM metering_usageidentity",
     ],
+    "What is final is counted by one event, and what is reversed since by two.": [
+        "UPDATE metering_outcome SET status = 'reversed' WHERE status = 'final'",
+        "UPDATE metering_outcome SET status = 'provisional', final_at = NULL, counted_at = NULL WHERE status = 'final'",
+        "UPDATE metering_usageidentity SET event_id = 'another' WHERE event_id LIKE '%%/reversed'",
+    ],
     "Nobody decided their own request or one whose subject they had edited before.": [
         without(
             "governance_approvalrequest",
@@ -192,7 +198,9 @@ def _live() -> None:
     invoicing.void_invoice(second, act=act("Wrong address", MAR))
     invoicing.bill_due(through=MAR, act=act("Again", MAR))
     cast.unpriced_usage(contract)
+    cast.outcomes()
     outbox.drain(at=MAR)
+    roll_up()
     for number in ("1", "2"):
         ExternalId.objects.create(system="stripe", subject_type="x", subject_id=number, external_id=f"cus_{number}")
 
@@ -213,6 +221,24 @@ def test_there_is_a_way_to_break_every_invariant() -> None:
 def test_what_breaks_an_invariant_is_reported(says: str, statements: str, sql: Any) -> None:
     assert sql(statements) > 0
     assert says in broken()
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "UPDATE metering_usagerollup SET total = total + 0.000000000000000001",
+        "UPDATE metering_usagerollup SET events = events + 1",
+        "UPDATE metering_usagerollup SET day = day + 1",
+        "UPDATE metering_usagerollup SET batch = batch - 1",
+        "DELETE FROM metering_usagerollup",
+        "UPDATE metering_usagebatch SET is_rolled_up = false",
+        "DELETE FROM metering_usageevent",
+        "UPDATE metering_usageevent SET properties = '{}'",
+    ],
+)
+def test_daily_totals_that_are_not_what_the_events_come_to_are_reported(statements: str, sql: Any) -> None:
+    assert sql(statements) > 0
+    assert "Daily totals of usage are what the events come to." in broken()
 
 
 @pytest.mark.parametrize("model", ENTITIES, ids=lambda model: model._meta.label)

@@ -61,6 +61,8 @@ def build() -> World:
     invoicing.bill_due(through=BILLING_DAY, act=act("Billing day"))
     for contract in signed:
         cast.unpriced_usage(contract)
+    for buyer in buyers:
+        cast.outcomes(buyer.key)
     chains = [chain(contract) for contract in signed]
     outbox.relay(at=BILLING_DAY)
     inbox.receive(sender="stripe", message_id="evt_1", type="invoice.paid", body={"id": "evt_1"}, at=BILLING_DAY)

@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 
 from governance.models import Change
-from metering.models import EventType, Outcome, OutcomeDefinition, OutcomeEntry
 from metering.defining import define_meter
+from metering.models import EventType, Outcome, OutcomeDefinition, OutcomeEntry
 from metering.outcomes.decisions import reverse
 from metering.outcomes.definitions import define_outcome, revise_outcome
 from metering.outcomes.reporting import NotReported, report
@@ -167,6 +167,16 @@ def test_a_value_that_a_meter_adds_up_is_asked_for_at_once(resolution: OutcomeDe
     ((where, message),) = problems(said())
     assert (where, message) == ("/0/properties", "Meter savings needs a number in property 'value'")
     assert results(said(value=Decimal(5))) == ["reported"]
+
+
+def test_a_meter_that_counts_events_would_count_a_reversal_as_one_more(resolution: OutcomeDefinition) -> None:
+    counting = {"name": "Results", "event_type": "outcome.resolution", "act": act()}
+    for aggregation, name in (("count", ""), ("unique", "conversation_id")):
+        with refused("Outcomes are added up"):
+            define_meter(key="results", aggregation=aggregation, property=name, **counting)
+    define_meter(key="results", aggregation="count", **counting | {"event_type": "outcome.other"})
+    with refused("Meter results counts events of outcome.other"):
+        define_outcome(key="other", name="Other", attribution_key="ticket", act=act())
 
 
 def test_a_definition_may_settle_otherwise_from_now_on(resolution: OutcomeDefinition) -> None:

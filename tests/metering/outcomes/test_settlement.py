@@ -11,9 +11,9 @@ import pytest
 from django.db import connection
 
 from governance.models import Change
+from metering.defining import define_meter
 from metering.events import Event
 from metering.models import EventType, Meter, Outcome, OutcomeDefinition, UsageEvent, UsageIdentity
-from metering.defining import define_meter
 from metering.operations import ingest
 from metering.outcomes.decisions import attach_evidence, dispute, reverse, uphold
 from metering.outcomes.reporting import report
