@@ -6,7 +6,7 @@ from typing import NamedTuple
 from metering.expressions import Kind, parse
 from metering.models import Meter, UsageEvent
 from metering.models.meters import Definition
-from metering.screening import text_of
+from metering.scalars import text_of
 from pricing.money import grouped
 
 Aggregation = Meter.Aggregation

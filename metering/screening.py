@@ -1,19 +1,18 @@
 """What can be counted: the checks an event passes, or the reason why it goes to quarantine. No database here."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from metering.events import Event, Path
+from metering.expressions import Expression, Kind, parse
 from metering.models import Meter, QuarantinedEvent
+from metering.scalars import text_of
 from metering.schemas import TypeRules
 
 Reason = QuarantinedEvent.Reason
 CLOCK_SKEW = timedelta(minutes=5)
-_NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,18})?", re.ASCII)
 
 
 class Objection(NamedTuple):
@@ -30,17 +29,27 @@ class Objection(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What one meter wants of the events it counts, worked out once: `read` gives None for what it cannot use."""
+    """What one meter wants of the events it counts, worked out once: `value` gives None for what it cannot use."""
 
     meter: Meter
-    property: str
-    filters: dict[str, list[str]]
-    read: Callable[[Any], Any]
+    value: Callable[[Mapping[str, Any]], Any]
+    has_filter: bool
+
+    @classmethod
+    def of(cls, meter: Meter) -> "Need":
+        return cls(meter, _value_of(meter).evaluate, bool(meter.filters or meter.condition))
 
     def is_missing(self, properties: dict[str, Any]) -> bool:
-        if self.read(properties.get(self.property)) is not None:
+        """Events that a meter leaves out on purpose are left out by its filters or its condition."""
+        if self.value(properties) is not None:
             return False
-        return not self.filters or matches(self.meter, properties)
+        return not self.has_filter or matches(self.meter, properties)
+
+    @property
+    def wanted(self) -> str:
+        kind = "a value" if self.meter.aggregation == Meter.Aggregation.UNIQUE else "a number"
+        where = "property" if _value_of(self.meter).is_name else "expression"
+        return f"Meter {self.meter.key} needs {kind} in {where} {self.meter.property!r}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ class Screen:
         for meter in meters:
             of_type = needs.setdefault(meter.event_type, [])
             if meter.aggregation != Meter.Aggregation.COUNT:
-                of_type.append(Need(meter, meter.property, meter.filters, _reader(meter)))
+                of_type.append(Need.of(meter))
         return cls(types, needs, customers, at + CLOCK_SKEW, None if window is None else at - window)
 
     def is_billable(self, event: Event) -> bool:
@@ -97,49 +106,25 @@ class Screen:
             return Objection(Reason.TOO_LATE, f"Older than {self.earliest.isoformat()}, where late usage ends.")
         for need in self.needs.get(event.type, ()):
             if need.is_missing(event.properties):
-                wanted = "a number" if need.read is number_of else "a value"
-                return Objection(
-                    Reason.MISSING_PROPERTY,
-                    f"Meter {need.meter.key} needs {wanted} in property {need.property!r}.",
-                )
+                return Objection(Reason.MISSING_PROPERTY, need.wanted)
         return None
 
 
 def matches(meter: Meter, properties: dict[str, Any]) -> bool:
-    """Whether the meter's filters let these properties through."""
-    return all(text_of(properties.get(name)) in allowed for name, allowed in meter.filters.items())
+    """Whether the meter's filters and its condition let these properties through."""
+    if not all(text_of(properties.get(name)) in allowed for name, allowed in meter.filters.items()):
+        return False
+    return not meter.condition or parse(meter.condition, Kind.CONDITION).holds(properties)
 
 
 def counts(meter: Meter, properties: dict[str, Any]) -> bool:
-    """Whether the meter adds these properties up: its filters match, and what it needs is there."""
+    """Whether the meter adds these properties up: its filters and condition hold, and what it needs is there."""
     if not matches(meter, properties):
         return False
     if meter.aggregation == Meter.Aggregation.COUNT:
         return True
-    return _reader(meter)(properties.get(meter.property)) is not None
+    return _value_of(meter).evaluate(properties) is not None
 
 
-def number_of(value: Any) -> Decimal | None:
-    """The number a property holds: a JSON number, or text that is a plain decimal. Never a float or a boolean."""
-    kind = type(value)  # exactly: a boolean is an int to isinstance
-    if kind is int or kind is Decimal or (kind is str and _NUMBER.fullmatch(value)):
-        return Decimal(value)
-    return None
-
-
-def text_of(value: Any) -> str | None:
-    """A scalar as PostgreSQL's `->>` writes it; None for anything else."""
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case Decimal():
-            return format(value if value else abs(value), "f")
-    return None
-
-
-def _reader(meter: Meter) -> Callable[[Any], Any]:
-    return text_of if meter.aggregation == Meter.Aggregation.UNIQUE else number_of
+def _value_of(meter: Meter) -> Expression:
+    return parse(meter.property, Kind.TEXT if meter.aggregation == Meter.Aggregation.UNIQUE else Kind.NUMBER)

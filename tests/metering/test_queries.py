@@ -12,7 +12,8 @@ from governance.acts import Act
 from metering import operations, queries
 from metering.models import Meter
 from metering.queries import usage
-from metering.screening import matches, number_of
+from metering.scalars import number_of
+from metering.screening import matches
 from pricing.measures import WHOLE
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event
