@@ -17,6 +17,7 @@ from invoicing.holds import held_drafts
 from invoicing.models import BillingOutcome, Invoice, UnpricedUsage
 from invoicing.queries import amount_open, carried_on
 from metering.models import QuarantinedEvent, UsageFlag
+from metering.piles import Pile, piles, whole
 from quoting.models import QuoteVersion
 
 SHOWN = 6
@@ -93,9 +94,9 @@ def open_invoices(user: Any, currency: str, at: datetime) -> dict[str, Any]:
     }
 
 
-def quarantined() -> int:
-    """Events that could not be counted and that nobody has replayed or dismissed yet."""
-    return QuarantinedEvent.objects.filter(resolved_at=None).count()
+def quarantined() -> Pile:
+    """Events that could not be counted and that nobody has replayed or dismissed yet, and about what they are worth."""
+    return whole(piles(QuarantinedEvent.objects.all()))
 
 
 def flagged() -> int:

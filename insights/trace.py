@@ -19,6 +19,7 @@ from governance.doors import visible
 from insights.billed import Billed, Placed, billed_for, placed
 from metering.arrivals import numbers_of
 from metering.counting import Counted, counted
+from metering.definitions import Timeline, timelines
 from metering.models import (
     EventType,
     Meter,
@@ -132,18 +133,25 @@ def _meters(event: UsageEvent, customer: Customer | None, sight: Sight, at: date
     sold: dict[Any, list[Product]] = defaultdict(list)
     for product in Product.objects.filter(meter__in=meters).order_by("name"):
         sold[product.meter_id].append(product)
-    adds = {meter.pk: counted(meter, event) for meter in meters}
-    wanted = [product for meter in meters if adds[meter.pk].value is not None for product in sold[meter.pk]]
-    agreed = _Agreed.of(event, customer, wanted, sight, at) if sight.contracts and customer else None
-    return [_of_meter(meter, adds[meter.pk], sold[meter.pk], agreed) for meter in meters]
+    wanted = [product for some in sold.values() for product in some]
+    agreed = _Agreed.of(event, customer, wanted, sight, at) if customer else None
+    defined = timelines(meters)
+    return [_of_meter(defined[meter.key], event, sold[meter.pk], agreed) for meter in meters]
 
 
-def _of_meter(meter: Meter, adds: Counted, products: Sequence[Product], agreed: "_Agreed | None") -> OfMeter:
+def _of_meter(timeline: Timeline, event: UsageEvent, products: Sequence[Product], agreed: "_Agreed | None") -> OfMeter:
+    """By the definition that measures the period the event is billed in."""
+    found = [_of_product(product, agreed) for product in products]
+    starts = [under.placed.cycle.start for of in found for under in of.contracts if under.placed]
+    meter = timeline.at(timeline.place(min([*starts, event.occurred_at])))
+    adds = counted(meter, event)
     if adds.value is None:
         return OfMeter(meter, adds, why_not=adds.why)
     if not products:
         return OfMeter(meter, adds, why_not="No product is sold by this meter.")
-    return OfMeter(meter, adds, [_of_product(product, agreed) for product in products])
+    if agreed is None or not agreed.shown:
+        return OfMeter(meter, adds, [OfProduct(product) for product in products])
+    return OfMeter(meter, adds, found)
 
 
 def _of_product(product: Product, agreed: "_Agreed | None") -> OfProduct:
@@ -162,7 +170,7 @@ class _Agreed:
     lines: dict[str, tuple[Contract, Product]]
     terms: dict[Any, list[ContractTerm] | str]
     billed: dict[str, Billed]
-    sees_invoices: bool
+    shown: bool
 
     @classmethod
     def of(
@@ -185,7 +193,7 @@ class _Agreed:
         terms = _terms(running)
         found = [term for some in terms.values() if isinstance(some, list) for term in some if term.term.key in lines]
         billed = billed_for(event, found, contracts, at=at) if sight.invoices else {}
-        return cls(event, contracts, lines, terms, billed, sight.invoices)
+        return cls(event, contracts, lines, terms, billed, sight.contracts)
 
     def under(self, product: Product) -> list[InContract]:
         found = []
