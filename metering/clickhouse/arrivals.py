@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from metering.arrivals import Seen
 from metering.clickhouse.formulas import holds
-from metering.clickhouse.horizon import Horizon, horizon
+from metering.clickhouse.horizon import horizon
 from metering.clickhouse.rows import read
 from metering.clickhouse.tables import EVENTS
 from metering.clickhouse.totals import EPOCH, LATEST, instant_sql
@@ -38,7 +38,7 @@ def matching(
     rows = client.query(f"""
         SELECT event.id AS id, toUnixTimestamp64Micro(event.occurred_at) AS at FROM {EVENTS} AS event FINAL
         WHERE event.customer_key = {constant(customer_key)} AND event.type = {constant(event_type)}
-            AND {_within(period)} AND {_stored().condition()} AND {true}
+            AND {_within(period)} AND {horizon().condition()} AND {true}
         ORDER BY at, id {_limit(limit)}
     """).result_rows  # noqa: S608
     return [(number, _instant(at)) for number, at in rows]
@@ -49,7 +49,7 @@ def numbered(client: Client, numbers: Collection[int]) -> list[UsageEvent]:
     if not numbers:
         return []
     wanted = ", ".join(str(int(number)) for number in numbers)
-    return _events(client, f"event.id IN ({wanted}) AND {_stored().condition()} ORDER BY source, id")
+    return _events(client, f"event.id IN ({wanted}) AND {horizon().condition()} ORDER BY source, id")
 
 
 def latest(client: Client, limit: int) -> list[UsageEvent]:
@@ -60,7 +60,7 @@ def latest(client: Client, limit: int) -> list[UsageEvent]:
         stored, since = stored + events, batch << POSITIONS
         if stored >= limit:
             break
-    return _events(client, f"event.id >= {since} AND {_stored().condition()} ORDER BY id DESC LIMIT {int(limit)}")
+    return _events(client, f"event.id >= {since} AND {horizon().condition()} ORDER BY id DESC LIMIT {int(limit)}")
 
 
 def latest_of(client: Client, customer_key: str, since: datetime, limit: int) -> list[UsageEvent]:
@@ -68,7 +68,7 @@ def latest_of(client: Client, customer_key: str, since: datetime, limit: int) ->
     return _events(
         client,
         f"event.customer_key = {constant(customer_key)} AND {_within(Period(since, LATEST))} "
-        f"AND {_stored().condition()} ORDER BY occurred_at DESC, id DESC LIMIT {int(limit)}",
+        f"AND {horizon().condition()} ORDER BY occurred_at DESC, id DESC LIMIT {int(limit)}",
     )
 
 
@@ -76,14 +76,9 @@ def types_seen(client: Client, period: Period) -> Mapping[str, Seen]:
     """Which event types occurred in the period, billable or not."""
     rows = client.query(f"""
         SELECT event.type, count(), toUnixTimestamp64Micro(max(event.occurred_at)) FROM {EVENTS} AS event FINAL
-        WHERE {_within(period)} AND {_stored().condition()} GROUP BY event.type
+        WHERE {_within(period)} AND {horizon().condition()} GROUP BY event.type
     """).result_rows  # noqa: S608
     return {type_: Seen(events, _instant(last)) for type_, events, last in rows}
-
-
-def _stored() -> Horizon:
-    """All that is stored, void or not."""
-    return horizon(None)
 
 
 def _within(period: Period) -> str:

@@ -7,7 +7,7 @@ runs belongs to an open batch, or to one that is newer than the newest that was 
 
 import contextlib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -26,37 +26,57 @@ _REGISTER = """
     SELECT %s, %s, 0, 0, 0, 0, '{}', true, true FROM turn
     RETURNING id
 """
-_HORIZON = """
-    SELECT
-        (SELECT max(id) FROM metering_usagebatch),
-        ARRAY(SELECT id FROM metering_usagebatch WHERE is_open),
-        ARRAY(
-            SELECT void.event
-            FROM metering_usagevoid AS void
-            JOIN metering_usagecorrection AS correction ON correction.id = void.correction_id
-            WHERE void.voided_in <= %(batch)s AND (void.restored_in IS NULL OR void.restored_in > %(batch)s)
-                AND void.occurred_at >= %(start)s::timestamptz AND void.occurred_at < %(end)s::timestamptz
-                AND (%(customers)s::text[] IS NULL OR correction.customer_key = ANY(%(customers)s))
-        )
+_KNOWN = """
+    SELECT (SELECT max(id) FROM metering_usagebatch), ARRAY(SELECT id FROM metering_usagebatch WHERE is_open)
+"""
+_VOIDS = """
+    SELECT void.event
+    FROM metering_usagevoid AS void
+    JOIN metering_usagecorrection AS correction ON correction.id = void.correction_id
+    WHERE void.voided_in <= %(batch)s AND void.voided_in <> ALL (%(open)s)
+        AND (void.restored_in IS NULL OR void.restored_in > %(batch)s OR void.restored_in = ANY (%(open)s))
+        AND void.occurred_at >= %(start)s AND void.occurred_at < %(end)s
+        AND (%(customers)s::text[] IS NULL OR correction.customer_key = ANY (%(customers)s))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """Rows with a smaller number than `below` count, but for those of open batches and those that are void."""
+    """Rows of batches up to this one count, but for those of open batches and those that are void."""
 
-    below: int
+    batch: int
     open_batches: Sequence[int]
-    voids: Sequence[int]
+    voids: Sequence[int] = ()
 
-    def condition(self, event: str = "event") -> str:
-        """SQL that is true of the rows that count."""
-        parts = [f"{event}.id < {self.below}"]
+    def condition(self) -> str:
+        """SQL that is true of the rows that count, of a row named `event`."""
+        parts = [f"event.id < {Cutoff(self.batch).below}"]
         if self.open_batches:
-            parts.append(f"bitShiftRight({event}.id, {POSITIONS}) NOT IN ({_numbers(self.open_batches)})")
+            parts.append(f"bitShiftRight(event.id, {POSITIONS}) NOT IN ({_numbers(self.open_batches)})")
         if self.voids:
-            parts.append(f"{event}.id NOT IN ({_numbers(self.voids)})")
+            parts.append(f"event.id NOT IN ({_numbers(self.voids)})")
         return " AND ".join(parts)
+
+    def without_voids(self, period: Period, customers: Collection[str] | None = None) -> "Horizon":
+        """The same, but for what is void: of a period and, if given, of these customers."""
+        given = {
+            "batch": self.batch,
+            "open": list(self.open_batches),
+            "start": period.start,
+            "end": period.end,
+            "customers": None if customers is None else list(customers),
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(_VOIDS, given)
+            return replace(self, voids=[event for (event,) in cursor.fetchall()])
+
+
+def horizon(as_of: Cutoff | None = None) -> Horizon:
+    """All that is stored now, or was at a cut-off, void or not."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KNOWN)
+        newest, open_batches = cursor.fetchone()
+    return Horizon(min(newest or 0, (as_of or EVERYTHING).batch), open_batches)
 
 
 def register(source: str, at: datetime) -> int:
@@ -65,21 +85,6 @@ def register(source: str, at: datetime) -> int:
         row = own.execute(_REGISTER, [source, at]).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def horizon(period: Period | None, as_of: Cutoff | None = None, customers: Collection[str] | None = None) -> Horizon:
-    """What counts now, or at a cut-off. `voids` are those of the period, of these customers; without one, none."""
-    batch = (as_of or EVERYTHING).batch
-    asked = {
-        "batch": batch,
-        "start": period and period.start,
-        "end": period and period.end,
-        "customers": None if customers is None else list(customers),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_HORIZON, asked)
-        newest, open_batches, voids = cursor.fetchone()
-    return Horizon(Cutoff(min(newest or 0, batch)).below, open_batches, voids)
 
 
 @contextlib.contextmanager

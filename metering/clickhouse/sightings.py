@@ -45,7 +45,7 @@ def values_seen(client: Client, asked: Iterable[Asked], period: Period) -> Mappi
 def _rows(client: Client, template: str, asked: Sequence[Asked], period: Period) -> Sequence[Sequence[Any]]:
     if not asked:
         return []
-    counted = horizon(period)
+    counted = horizon().without_voids(period)
     return client.query(
         " UNION ALL ".join(
             f"SELECT * FROM ({_written(template, number, each, period, counted)})"  # noqa: S608 - as in `totals`

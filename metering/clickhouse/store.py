@@ -13,7 +13,7 @@ from metering import months
 from metering.arrivals import Seen
 from metering.clickhouse import arrivals, sightings, tables
 from metering.clickhouse.address import LONG_PATIENCE, Address, Unavailable
-from metering.clickhouse.horizon import horizon, register
+from metering.clickhouse.horizon import Horizon, horizon, register
 from metering.clickhouse.rows import COLUMNS, lines
 from metering.clickhouse.totals import covering, found
 from metering.cutoffs import Cutoff, cutoff_now, join
@@ -80,13 +80,14 @@ class ClickHouseEventStore:
 
         Raises `months.Retired` where events of a period are gone: there are no daily totals here.
         """
-        return measured(requests, lambda asked: self._found(asked, as_of))
+        seen = horizon(as_of)
+        return measured(requests, lambda asked: self._found(asked, seen))
 
-    def _found(self, asked: Sequence[Request], as_of: Cutoff | None) -> Found:
+    def _found(self, asked: Sequence[Request], seen: Horizon) -> Found:
         if gone := months.retired():
             for each in asked:
                 months.refuse_retired(each.period, gone)
-        counted = horizon(covering(asked), as_of, {each.customer_key for each in asked})
+        counted = seen.without_voids(covering(asked), {each.customer_key for each in asked})
         with _told(self.address):
             yield from found(self.address.client(), asked, counted)
 
