@@ -2,7 +2,7 @@
 
 A small part of SQL, read by sqlglot, with the same answer to the last digit in Python, PostgreSQL and ClickHouse:
 
-- A name is a property: `tokens`, `gen_ai.usage.input_tokens`, `input-tokens` (to subtract, leave a space), `"odd name"`.
+- A name is a property: `tokens`, `gen_ai.usage.input_tokens`, `input-tokens` (to subtract, leave a space), `"odd"`.
   What it is follows from its use: a number (a JSON number, or text that is a plain decimal), text (of a scalar, as
   PostgreSQL's `->>` writes it), or true/false. Whatever is missing, or is not what is needed, is NULL; so are lists and
   objects.
