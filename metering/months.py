@@ -1,6 +1,5 @@
 """The months in which events are kept, and those whose events are gone."""
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 from django.db import connection
@@ -15,7 +14,10 @@ _KEPT = """
 
 
 class Retired(LookupError):
-    """A question needs events that were retired; daily totals do not answer it."""
+    """A question needs the events of a month that was retired; daily totals alone do not answer it."""
+
+    def __init__(self, month: date) -> None:
+        super().__init__(f"The events of {month:%Y-%m} are retired, and their daily totals do not answer this.")
 
 
 def kept() -> list[date]:
@@ -28,13 +30,6 @@ def kept() -> list[date]:
 def retired() -> list[date]:
     """The first day of each month whose events are gone."""
     return list(RetiredMonth.objects.order_by("month").values_list("month", flat=True))
-
-
-def refuse_retired(period: Period, gone: Iterable[date]) -> None:
-    """Raise `Retired` if the events of this period are not all there any more."""
-    for month in gone:
-        if period.overlap(month_of(month)):
-            raise Retired(f"The events of {month:%Y-%m} are retired, and daily totals alone do not answer this.")
 
 
 def month_of(first_day: date) -> Period:

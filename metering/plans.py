@@ -8,7 +8,7 @@ from django.db import connection
 
 from metering.cutoffs import Cutoff
 from metering.models import Meter
-from metering.months import month_of, refuse_retired, starts
+from metering.months import Retired, month_of, starts
 from metering.series import definition_of, digest_of
 from metering.totals import Request
 from pricing.measures import Split
@@ -89,19 +89,26 @@ def is_still(kept: Kept) -> bool:
 
 
 def planned(requests: Sequence[Request], kept: Kept) -> list[Plan]:
-    """How each request is answered. Raises `Retired` where that needs events that are not there any more."""
+    """How each request is answered, as far as its events are there (see `refuse_retired`).
+
+    Requests of the same meter are of the same definition.
+    """
     digests = {meter.pk: digest_of(definition_of(meter)) for meter in _meters(requests)}
-    many_wait = kept.waiting > _WORTH_READING * len(requests)
-    plans = []
-    for request in requests:
-        found = kept.series.get((str(request.meter.pk), digests[request.meter.pk]))
-        if many_wait and not _reaches_retired(request.period, kept):
-            found = None
-        plan = _plan(request, found)
-        for piece in plan.pieces:
-            refuse_retired(piece, kept.retired)
-        plans.append(plan)
-    return plans
+    return [_plan(each, kept.series.get((str(each.meter.pk), digests[each.meter.pk]))) for each in requests]
+
+
+def worth_it(plans: Sequence[Plan], kept: Kept) -> list[Plan]:
+    """The same, but with the customer's own events where so many events wait that reading these is quicker."""
+    if kept.waiting <= _WORTH_READING * len(plans):
+        return list(plans)
+    return [each if _reaches_retired(each, kept) else Plan(each.request, (each.request.period,)) for each in plans]
+
+
+def refuse_retired(plans: Sequence[Plan], kept: Kept) -> None:
+    """Raise `Retired` if a piece needs events that are not there any more."""
+    for month in kept.retired:
+        if any(piece.overlap(month_of(month)) for plan in plans for piece in plan.pieces):
+            raise Retired(month)
 
 
 def refuse_changed(plans: Sequence[Plan], kept: Kept, as_of: Cutoff) -> None:
@@ -111,16 +118,18 @@ def refuse_changed(plans: Sequence[Plan], kept: Kept, as_of: Cutoff) -> None:
     """
     if not kept.retired:
         return
-    gone = starts(kept.retired[-1]).date() + timedelta(days=31)
     asked = [
-        (plan.series, plan.request.customer_key, *plan.days) for plan in plans if plan.days and plan.days[0] < gone
+        (plan.series, plan.request.customer_key, *plan.days)
+        for plan in plans
+        if plan.days and _reaches_retired(plan, kept)
     ]
     if not asked:
         return
     with connection.cursor() as cursor:
         cursor.execute(_CHANGED, [*map(list, zip(*asked, strict=True)), as_of.batch])
         for (month,) in cursor.fetchall():
-            refuse_retired(month_of(month), kept.retired)
+            if month in kept.retired:
+                raise Retired(month)
 
 
 def _plan(request: Request, found: tuple[int, date | None] | None) -> Plan:
@@ -145,8 +154,8 @@ def _is_kept(split: Split, dimensions: Sequence[str]) -> bool:
     return not split.window or (split.window in ("day", "month") and split.zone == "UTC")
 
 
-def _reaches_retired(period: Period, kept: Kept) -> bool:
-    return bool(kept.retired) and period.start < starts(kept.retired[-1] + timedelta(days=31))
+def _reaches_retired(plan: Plan, kept: Kept) -> bool:
+    return bool(kept.retired) and plan.request.period.start < month_of(kept.retired[-1]).end
 
 
 def _whole_days(period: Period) -> tuple[date, date]:

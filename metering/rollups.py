@@ -4,17 +4,17 @@ One worker at a time; everything of one call is one transaction, so that it may 
 the totals and the batches that are not in them yet in one statement (see `metering.statements`), and is exact always.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 
 from governance.acts import Refused
-from metering import months
-from metering.formulas import condition_of, one_of, parts_of, value_of
-from metering.models import Meter, RollupSeries, UsageBatch, UsageRollup, UsageRollupValue
+from metering import months, rollup_texts
+from metering.models import RollupSeries, UsageBatch, UsageRollup, UsageRollupValue
 from metering.models.events import POSITIONS
+from metering.rollup_texts import IN_BATCHES, IN_MONTH, ON_DAYS, add
 from metering.series import Series, as_series, keep_wanted
 from pricing.periods import Period, add_months
 
@@ -22,91 +22,6 @@ BLOCK = 200_000
 """So many events are added in one transaction, or one batch if that is more."""
 _MOST_BATCHES = 20_000
 _LOCK = "hashtextextended('quoin.rollups', 0)"
-
-# What goes into these texts is our own, or made by `metering.formulas`, which quotes; all else is an argument.
-# Every event of some with what it adds to each series of its type, and since which batch it is so.
-_ADDED = f"""
-    WITH series AS (
-        SELECT * FROM unnest(%(series)s::bigint[], %(types)s::text[], %(aggregations)s::text[])
-            WITH ORDINALITY AS series (id, type, aggregation, place)
-    ), void AS (
-        SELECT event, bool_or(restored_in IS NULL) AS is_void,
-            max(greatest(voided_in, coalesce(restored_in, 0))) AS batch
-        FROM metering_usagevoid GROUP BY event
-    ), event AS (
-        SELECT series.id AS series_id, series.aggregation, event.customer_key,
-            (event.occurred_at AT TIME ZONE 'UTC')::date AS day, event.is_billable, {{parts}} AS parts,
-            {{value}} AS value, event.occurred_at, event.id,
-            coalesce(void.is_void, false) AS is_void,
-            greatest(event.id >> {POSITIONS}, void.batch) AS batch
-        FROM metering_usageevent AS event
-        JOIN series ON series.type = event.type LEFT JOIN void ON void.event = event.id
-        WHERE {{which}} AND {{condition}}
-        OFFSET 0
-    )
-"""  # noqa: S608
-_LATEST = "ARRAY[extract(epoch FROM occurred_at), id, value]"
-_IS_LATER = """
-    kept.latest_at IS NULL OR (excluded.latest_at, excluded.latest_event) > (kept.latest_at, kept.latest_event)
-"""
-_IF_LATER = ", ".join(
-    f"{column} = CASE WHEN {_IS_LATER} THEN excluded.{column} ELSE kept.{column} END"
-    for column in ("latest", "latest_at", "latest_event")
-)
-_ADD = f"""
-    {_ADDED}, day AS (
-        SELECT series_id, customer_key, day, is_billable, parts,
-            count(*) FILTER (WHERE NOT is_void) AS events,
-            sum(value) FILTER (WHERE NOT is_void AND aggregation IN ('sum', 'average', 'weighted')) AS total,
-            sum(value * extract(epoch FROM occurred_at)) FILTER (WHERE NOT is_void AND aggregation = 'weighted')
-                AS moment,
-            max(value) FILTER (WHERE NOT is_void AND aggregation = 'max') AS highest,
-            min(value) FILTER (WHERE NOT is_void AND aggregation = 'min') AS lowest,
-            max({_LATEST}) FILTER (WHERE NOT is_void AND aggregation = 'latest') AS latest,
-            max(batch) AS batch
-        FROM event WHERE value IS NOT NULL GROUP BY 1, 2, 3, 4, 5
-    )
-    INSERT INTO metering_usagerollup AS kept (
-        series_id, customer_key, day, is_billable, parts,
-        events, total, moment, highest, lowest, latest, latest_at, latest_event, batch
-    )
-    SELECT series_id, customer_key, day, is_billable, parts, events, total, moment, highest, lowest,
-        latest[3], to_timestamp(latest[1]), latest[2]::bigint, batch
-    FROM day ORDER BY series_id, customer_key, day, is_billable, parts
-    ON CONFLICT (series_id, customer_key, day, is_billable, parts) DO UPDATE SET
-        events = kept.events + excluded.events,
-        total = coalesce(kept.total + excluded.total, kept.total, excluded.total),
-        moment = coalesce(kept.moment + excluded.moment, kept.moment, excluded.moment),
-        highest = greatest(kept.highest, excluded.highest),
-        lowest = least(kept.lowest, excluded.lowest),
-        {_IF_LATER},
-        batch = greatest(kept.batch, excluded.batch)
-"""  # noqa: S608
-_ADD_VALUES = f"""
-    {_ADDED}
-    INSERT INTO metering_usagerollupvalue (series_id, customer_key, day, is_billable, parts, value)
-    SELECT DISTINCT series_id, customer_key, day, is_billable, parts, value
-    FROM event WHERE value IS NOT NULL AND NOT is_void
-    ORDER BY series_id, customer_key, day, is_billable, parts, value
-    ON CONFLICT DO NOTHING
-"""  # noqa: S608
-_IN_BATCHES = f"""
-    event.id >= %(first)s AND event.id < %(end)s AND event.id >> {POSITIONS} = ANY (%(batches)s)
-"""
-_ROLLED_UP = f"""
-    EXISTS (
-        SELECT FROM metering_usagebatch AS batch WHERE batch.id = event.id >> {POSITIONS} AND batch.is_rolled_up
-    )
-"""
-_IN_MONTH = f"""
-    event.occurred_at >= %(start)s AND event.occurred_at < %(end)s AND event.type = ANY (%(types)s) AND {_ROLLED_UP}
-"""
-_ON_DAYS = f"""
-    usage_slot(event.customer_key, event.type) = usage_slot(%(customer)s, %(type)s)
-    AND event.customer_key = %(customer)s AND event.type = %(type)s
-    AND event.occurred_at >= %(start)s AND event.occurred_at < %(end)s
-    AND (event.occurred_at AT TIME ZONE 'UTC')::date = ANY (%(days)s) AND {_ROLLED_UP}
-"""
 
 
 def roll_up(most: int = BLOCK) -> int:
@@ -122,7 +37,7 @@ def roll_up(most: int = BLOCK) -> int:
         batches = _waiting(most)
         if batches:
             where = {"first": batches[0] << POSITIONS, "end": (batches[-1] + 1) << POSITIONS, "batches": batches}
-            _add(ready, _IN_BATCHES, where)
+            add(ready, IN_BATCHES, where)
             UsageBatch.objects.filter(pk__in=batches).update(is_rolled_up=True)
         return len(batches)
 
@@ -147,7 +62,13 @@ def rebuild(customer_key: str, event_type: str, days: Iterable[date]) -> None:
     UsageRollup.objects.filter(**of_days).delete()
     UsageRollupValue.objects.filter(**of_days).delete()
     where = {"customer": customer_key, "type": event_type, "start": first, "end": last, "days": wanted}
-    _add(series, _ON_DAYS, where)
+    add(series, ON_DAYS, where)
+
+
+def differences() -> list[str]:
+    """Statements that say where daily totals are not what the events come to: they never do."""
+    kept = RollupSeries.objects.filter(is_ready=True).order_by("pk")
+    return rollup_texts.differences([as_series(each) for each in kept])
 
 
 def _ready_series() -> list[Series]:
@@ -161,7 +82,7 @@ def _ready_series() -> list[Series]:
     new = [each for each in kept if not each.is_ready]
     if new:
         for month in months.kept():
-            _add([as_series(each) for each in new], _IN_MONTH, _bounds(months.month_of(month)))
+            add([as_series(each) for each in new], IN_MONTH, _bounds(months.month_of(month)))
         RollupSeries.objects.filter(pk__in=[each.pk for each in new]).update(is_ready=True)
     return [as_series(each) for each in kept]
 
@@ -181,42 +102,6 @@ def _waiting(most: int) -> list[int]:
             break
         batches.append(batch)
     return batches
-
-
-def _add(series: Sequence[Series], which: str, where: dict[str, Any]) -> None:
-    """Add the events for which `which` is true to these series."""
-    if not series:
-        return
-    counting = [each for each in series if each.meter.aggregation == Meter.Aggregation.UNIQUE]
-    _run(_ADD, series, [_number_of(each.meter) for each in series], which, where)
-    if counting:
-        _run(_ADD_VALUES, counting, [value_of(each.meter) for each in counting], which, where)
-
-
-def _run(sql: str, series: Sequence[Series], values: Sequence[str], which: str, where: dict[str, Any]) -> None:
-    text = sql.format(
-        which=which,
-        parts=_chosen([parts_of(each.dimensions) for each in series]),
-        value=_chosen(values),
-        condition=_chosen([condition_of(each.meter) for each in series]),
-    )
-    of_series = {
-        "series": [each.id for each in series],
-        "types": [each.meter.event_type for each in series],
-        "aggregations": [str(each.meter.aggregation) for each in series],
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(text, of_series | where)
-
-
-def _chosen(texts: Sequence[str]) -> str:
-    return one_of(texts, "series.place - 1")
-
-
-def _number_of(meter: Meter) -> str:
-    """What an event adds as a number: where different values are counted, that it carries one."""
-    value = value_of(meter)
-    return f"CASE WHEN {value} IS NOT NULL THEN 1::numeric END" if meter.aggregation == "unique" else value
 
 
 def _locked(wait: bool) -> bool:

@@ -1,4 +1,7 @@
-"""What was reported at all, by whomever: meters that counted something, and the values their events carried."""
+"""What was reported at all, by whomever: meters that counted something, and the values their events carried.
+
+Of months that are retired, as far as daily totals tell.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,8 +9,14 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from metering.formulas import condition_of, one_of
+from metering import statement_texts as texts
+from metering.cutoffs import EVERYTHING
+from metering.formulas import condition_of, one_of, parts_of, value_of
 from metering.models import Meter
+from metering.months import starts
+from metering.plans import Plan, is_still, kept_for, planned
+from metering.totals import Request
+from pricing.measures import Split
 from pricing.periods import Period
 
 MOST_VALUES = 1_000
@@ -17,38 +26,56 @@ Asked = tuple[Meter, tuple[str, ...]]
 Values = tuple[str | None, ...]
 
 # What goes into these texts is our own, or made by `metering.formulas`, which quotes; all else is an argument.
-_WANTED = "json_to_recordset(%(wanted)s) AS wanted (number int, type text, condition int, names text[])"
-_COUNTED = """
-    FROM metering_usageevent AS event
-    WHERE event.type = wanted.type AND event.is_billable
-        AND event.occurred_at >= %(start)s AND event.occurred_at < %(end)s
-        AND NOT EXISTS (
-            SELECT FROM metering_usagevoid AS void WHERE void.event = event.id AND void.restored_in IS NULL
-        )
-        AND {condition}
+_WANTED = """
+    wanted AS (SELECT * FROM json_to_recordset(%(wanted)s) AS wanted (
+        number int, type text, series bigint, first_day date, last_day date, places int[]
+    ))
 """
-_SEEN = f"SELECT wanted.number FROM {_WANTED} WHERE EXISTS (SELECT {_COUNTED})"  # noqa: S608
+_IN_PIECE = f"""
+    FROM piece JOIN metering_usageevent AS event
+        ON event.occurred_at >= piece.start_at AND event.occurred_at < piece.end_at
+    WHERE piece.number = wanted.number AND event.type = wanted.type AND event.is_billable
+        AND event.occurred_at >= %(start)s AND event.occurred_at < %(end)s
+        AND {texts.NOT_VOID} AND {{condition}} AND ({{value}}) IS NOT NULL
+"""
+_IN_WAITING = """
+    FROM waiting AS event
+    WHERE wanted.series IS NOT NULL AND event.type = wanted.type
+        AND event.occurred_at >= wanted.first_day::timestamp AT TIME ZONE 'UTC'
+        AND event.occurred_at < wanted.last_day::timestamp AT TIME ZONE 'UTC'
+        AND {condition} AND ({value}) IS NOT NULL
+"""
+_IN_DAYS = """
+    FROM metering_usagerollup AS kept
+    WHERE kept.series_id = wanted.series AND kept.day >= wanted.first_day AND kept.day < wanted.last_day
+        AND kept.is_billable AND kept.events > 0
+"""
+_SEEN = f"""
+    WITH {{wanted}}, {{pieces}}, {{waiting}}
+    SELECT wanted.number FROM wanted
+    WHERE EXISTS (SELECT {_IN_DAYS}) OR EXISTS (SELECT {_IN_WAITING}) OR EXISTS (SELECT {_IN_PIECE})
+"""  # noqa: S608
 _VALUES = f"""
+    WITH {{wanted}}, {{pieces}}, {{waiting}}
     SELECT wanted.number, found.parts, found.times
-    FROM {_WANTED} CROSS JOIN LATERAL (
-        SELECT ARRAY(
-            SELECT event.properties ->> named.name
-            FROM unnest(wanted.names) WITH ORDINALITY AS named (name, place) ORDER BY named.place
-        ), count(*)
-        {_COUNTED}
-        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_VALUES}
+    FROM wanted CROSS JOIN LATERAL (
+        SELECT each.parts, sum(each.times)::bigint FROM (
+            SELECT {texts.KEPT_PARTS}, sum(kept.events) {_IN_DAYS} GROUP BY 1
+            UNION ALL SELECT {{parts}}, count(*) {_IN_WAITING} GROUP BY 1
+            UNION ALL SELECT {{parts}}, count(*) {_IN_PIECE} GROUP BY 1
+        ) AS each (parts, times) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_VALUES}
     ) AS found (parts, times)
 """  # noqa: S608
 
 
 def meters_in_use(meters: Iterable[Meter], period: Period) -> set[str]:
-    """The keys of those meters that counted at least one event in the period; one query."""
-    asked = list(meters)
-    return {asked[number].key for (number,) in _rows(_SEEN, [(meter, ()) for meter in asked], period)}
+    """The keys of those meters that counted at least one event in the period; one statement."""
+    asked = [(meter, ()) for meter in meters]
+    return {asked[number][0].key for (number,) in _rows(_SEEN, asked, period)}
 
 
 def values_seen(asked: Iterable[Asked], period: Period) -> Mapping[Asked, Mapping[Values, int]]:
-    """Which combinations of values the events of the period carried, and how many events each; one query.
+    """Which combinations of values the counted events of the period carried, and how many events each; one statement.
 
     As PostgreSQL's `->>` writes them, None where an event lacks the property. Of very many, the 1,000 most frequent.
     """
@@ -62,17 +89,53 @@ def values_seen(asked: Iterable[Asked], period: Period) -> Mapping[Asked, Mappin
 def _rows(sql: str, asked: Sequence[Asked], period: Period) -> list[tuple[Any, ...]]:
     if not asked:
         return []
-    conditions = list(dict.fromkeys(condition_of(meter) for meter, _ in asked))
+    requests = [Request("", meter, period, Split(by=tuple(names))) for meter, names in asked]
+    while True:
+        kept = kept_for(requests)
+        plans = planned(requests, kept)
+        with connection.cursor() as cursor:
+            cursor.execute(sql.format_map(_texts(plans)), _given(plans, period))
+            rows = cursor.fetchall()
+        if is_still(kept):
+            return rows
+
+
+def _texts(plans: Sequence[Plan]) -> dict[str, str]:
+    return {
+        "wanted": _WANTED,
+        "pieces": texts.PIECES.format(changed=""),
+        "waiting": texts.WAITING,
+        "value": one_of([value_of(plan.request.meter) for plan in plans], "wanted.number"),
+        "condition": one_of([condition_of(plan.request.meter) for plan in plans], "wanted.number"),
+        "parts": one_of([parts_of(plan.request.split.by) for plan in plans], "wanted.number"),
+    }
+
+
+def _given(plans: Sequence[Plan], period: Period) -> dict[str, Any]:
     wanted = [
         {
             "number": number,
-            "type": meter.event_type,
-            "condition": conditions.index(condition_of(meter)),
-            "names": names,
+            "type": plan.request.meter.event_type,
+            "series": plan.series,
+            "first_day": plan.days and plan.days[0],
+            "last_day": plan.days and plan.days[1],
+            "places": plan.places,
         }
-        for number, (meter, names) in enumerate(asked)
+        for number, plan in enumerate(plans)
     ]
-    given = {"wanted": msgspec.json.encode(wanted).decode(), "start": period.start, "end": period.end}
-    with connection.cursor() as cursor:
-        cursor.execute(sql.format(condition=one_of(conditions, "wanted.condition")), given)
-        return cursor.fetchall()
+    pieces = [
+        {"number": number, "start_at": piece.start, "end_at": piece.end}
+        for number, plan in enumerate(plans)
+        for piece in plan.pieces
+    ]
+    days = [plan.days for plan in plans if plan.days]
+    return {
+        "wanted": msgspec.json.encode(wanted).decode(),
+        "pieces": msgspec.json.encode(pieces).decode(),
+        "start": period.start,
+        "end": period.end,
+        "first_day": min((starts(first) for first, _ in days), default=None),
+        "last_day": max((starts(last) for _, last in days), default=None),
+        "below": EVERYTHING.below,
+        "batch": EVERYTHING.batch,
+    }

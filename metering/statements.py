@@ -19,7 +19,7 @@ from metering.formulas import condition_of, one_of, parts_of, value_of
 from metering.measuring import measured
 from metering.models import Meter
 from metering.months import starts
-from metering.plans import Plan, is_still, kept_for, planned, refuse_changed
+from metering.plans import Plan, is_still, kept_for, planned, refuse_changed, refuse_retired, worth_it
 from metering.states import NEEDED, State, single
 from metering.totals import Found, Key, Request
 from pricing.measures import Measured
@@ -36,7 +36,8 @@ def totals(requests: Sequence[Request], as_of: Cutoff | None = None) -> dict[Key
 def _found(requests: Sequence[Request], as_of: Cutoff) -> Found:
     while True:
         kept = kept_for(requests)
-        plans = planned(requests, kept)
+        plans = worth_it(planned(requests, kept), kept)
+        refuse_retired(plans, kept)
         if as_of != EVERYTHING:
             refuse_changed(plans, kept, as_of)
         found = list(_states(plans, as_of))

@@ -16,7 +16,7 @@ from metering import operations
 from metering.cutoffs import EVERYTHING, Cutoff, cutoff_now, next_batch
 from metering.models import Meter, RollupSeries, UsageBatch, UsageCorrection, UsageEvent, UsageRollup, UsageVoid
 from metering.queries import usage
-from metering.rollups import rebuild, roll_up
+from metering.rollups import differences, rebuild, roll_up
 from metering.states import quotient
 from metering.totals import Key
 from pricing.measures import WHOLE, Measured, Part, Split
@@ -223,9 +223,20 @@ def test_totals_are_those_of_the_events_at_all_times_and_at_a_cutoff_for_ever(
     while roll_up():
         pass
     assert not UsageBatch.objects.filter(is_rolled_up=False).exists()
+    assert differing() == []
     for cutoff, then in said:
         assert usage(then.keys(), as_of=cutoff) == then
         assert {key: added_up(key, meters[key[1]], cutoff) for key in then} == then
+
+
+def differing() -> list[str]:
+    """What the invariant of daily totals reports."""
+    found = []
+    with connection.cursor() as cursor:
+        for statement in differences():
+            cursor.execute(statement)
+            found += [row for (row,) in cursor.fetchall()]
+    return found
 
 
 def test_everything_rolled_up_needs_no_event(meters: dict[str, Meter], by_eric: Act) -> None:
@@ -307,3 +318,26 @@ def test_the_latest_is_exact_to_the_microsecond_and_by_arrival(meter: Define) ->
     row = UsageRollup.objects.get()
     assert (row.latest, row.latest_at) == (4, NOON - tick)
     assert UsageEvent.objects.get(id=row.latest_event).event_id == "e3"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE metering_usagerollupvalue SET value = 'other' WHERE value = '1'",
+        "DELETE FROM metering_usagerollupvalue WHERE value = '1'",
+        "UPDATE metering_usagerollupvalue SET customer_key = 'another'",
+        "UPDATE metering_usagerollup SET latest = 7 WHERE latest IS NOT NULL",
+        "UPDATE metering_usagerollup SET latest_at = latest_at - interval '1 microsecond'",
+        "UPDATE metering_usagerollup SET latest_event = latest_event + 1",
+        "UPDATE metering_usagerollup SET batch = batch + 1",
+    ],
+)
+def test_a_difference_to_the_events_is_reported(meter: Define, sql: str) -> None:
+    meter("kinds", "unique", "kind")
+    meter("seats", "latest", "seats")
+    operations.ingest([event(f"e{n}", properties={"kind": n, "seats": n}) for n in range(3)], source="g", at=NOON)
+    roll_up()
+    assert differing() == []
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+    assert differing() != []

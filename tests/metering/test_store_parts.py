@@ -240,4 +240,4 @@ def test_the_number_of_queries_does_not_depend_on_the_requests(meter: Define) ->
             assert len(usage(asked)) == len(asked)
         return len(captured)
 
-    assert queries_for(1, 1) == queries_for(20, 10) == 3 + 3 * len(AGGREGATIONS)  # meters; what is kept, before and after
+    assert queries_for(1, 1) == queries_for(20, 10) == 4 + 3 * len(AGGREGATIONS)  # meters, versions; what is kept, before and after
