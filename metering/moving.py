@@ -94,15 +94,17 @@ def adopt(address: Address, *, at: datetime) -> bool:
 
 def _begun(address: Address, at: datetime) -> EventMove:
     """This move, which may have been begun before."""
-    tables.migrate(address)
-    owner = tables.token(address)
-    known = EventMove.objects.filter(token=owner).first() if owner else None
-    if known is None:
-        known = EventMove.objects.create(location=str(address), started_at=at)
-        tables.own(address, known.token)
     if (moved := EventMove.objects.filter(switched_at__isnull=False).first()) is not None:
         raise ValueError(f"Usage events are kept in {moved.location} since {moved.switched_at:%Y-%m-%d %H:%M}.")
-    return known
+    tables.migrate(address)
+    owner = tables.token(address)
+    if owner is not None:
+        if (known := EventMove.objects.filter(token=owner).first()) is None:
+            raise ValueError(f"{address} keeps the events of another installation.")
+        return known
+    begun = EventMove.objects.create(location=str(address), started_at=at)
+    tables.own(address, begun.token)
+    return begun
 
 
 @dataclass

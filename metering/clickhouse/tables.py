@@ -139,12 +139,8 @@ def migrate(address: Address) -> list[Migration]:
 
 
 def own(address: Address, owner: UUID) -> None:
-    """Write down, once, whose events are kept here. ValueError where others' are."""
-    known = token(address)
-    if known is None:
-        address.client().insert(OWNERS, [[str(owner)]], column_names=["token"])
-    elif known != owner:
-        raise ValueError(f"{address} keeps the events of another installation.")
+    """Write down, once, whose events are kept here."""
+    address.client().insert(OWNERS, [[str(owner)]], column_names=["token"])
 
 
 def token(address: Address) -> UUID | None:

@@ -26,7 +26,8 @@ def address() -> Address:
     """A ClickHouse with all its tables."""
     address = Address(os.environ.get("QUOIN_TEST_CLICKHOUSE", "chdb://"), os.environ.get("QUOIN_TEST_CLUSTER", ""))
     tables.migrate(address)
-    tables.own(address, TOKEN)
+    if tables.token(address) is None:
+        tables.own(address, TOKEN)
     return address
 
 
