@@ -16,6 +16,7 @@ from governance.doors import may, visible
 from insights import attention
 from insights.revenue import MonthOfRevenue, revenue_by_month
 from integrations.models import Delivery
+from metering.admin_quarantine import worth_of
 
 GREY = "#6b7280"  # readable on white and on the dark ground alike
 
@@ -55,7 +56,9 @@ def _figures(user: Any, at: Any, currency: str, months: list[MonthOfRevenue]) ->
             _card("Receivable", owed["amount"], currency, word, "invoicing_invoice", "?status__exact=finalized")
         )
     if may(user, "metering.view_quarantinedevent"):
-        cards.append(_count("Quarantined events", attention.quarantined(), "metering_quarantinedevent"))
+        waiting = attention.quarantined()
+        card = _count("Quarantined events", waiting.events, "metering_quarantinedevent")
+        cards.append(card | {"word": f"about {worth_of(waiting)} at risk"} if waiting.worth else card)
     if may(user, "metering.view_usageflag") and (flagged := attention.flagged()):
         cards.append(_count("Flagged usage", flagged, "metering_usageflag"))
     if may(user, "invoicing.view_invoice") and (held := attention.held_invoices(user)):

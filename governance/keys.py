@@ -15,6 +15,7 @@ SCOPES = {
     "usage:write": "Report usage",
     "usage:correct": "Correct usage that was reported wrongly",
     "usage:read": "Read usage and what became of events",
+    "usage:manage": "Register event types and aliases, replay and dismiss what is in quarantine",
     "outcomes:write": "Report outcomes, attach evidence, dispute and reverse them",
     "outcomes:read": "Read outcomes and what happened to them",
     "catalog:read": "Read products and prices",

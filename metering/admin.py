@@ -3,34 +3,30 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django.utils.html import format_html
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.decorators import action, display
-from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
-from governance.acts import Act, Refused
-from governance.admin_base import GovernedAdmin, ReasonForm, operation
-from governance.admin_filters import OpenFirst
-from governance.doors import may
-from metering import operations, quarantine, queries
+from governance.acts import Refused
+from governance.admin_base import GovernedAdmin
+from metering import queries
+from metering.admin_aliases import CustomerAliasAdmin as CustomerAliasAdmin
 from metering.admin_flags import UsageFlagAdmin as UsageFlagAdmin
+from metering.admin_json import pretty
 from metering.admin_links import trace_link
+from metering.admin_quarantine import QuarantinedEventAdmin as QuarantinedEventAdmin
+from metering.admin_types import EventTypeAdmin as EventTypeAdmin
 from metering.admin_upload import UploadsUsage
 from metering.defining import define_meter
 from metering.definitions import filters_from
-from metering.events import json_of
-from metering.models import Meter, QuarantinedEvent, UsageEvent
-
-REPLAY = "metering.change_quarantinedevent"
-AT_ONCE = 500
-STATE_COLOURS = {"": "warning", "counted": "success", "dismissed": "info"}
+from metering.models import Meter, UsageBatch, UsageEvent
+from metering.models.events import POSITIONS
+from metering.outcomes.admin import OutcomeAdmin as OutcomeAdmin
 
 
 class MeterForm(forms.ModelForm):
@@ -75,7 +71,7 @@ class MeterAdmin(GovernedAdmin):
 
     @display(description="Filters")
     def shown_filters(self, meter: Meter) -> str:
-        return _pretty(meter.filters) if meter.filters else "none: every event of the type counts"
+        return pretty(meter.filters) if meter.filters else "none: every event of the type counts"
 
     def save_model(self, request: HttpRequest, obj: Meter, form: Any, change: bool) -> None:
         fields = dict(form.cleaned_data)
@@ -87,30 +83,35 @@ class MeterAdmin(GovernedAdmin):
 class UsageEventAdmin(UploadsUsage):
     """Every counted event, as it was reported. Nothing here can be changed; more can be taken in."""
 
-    list_display = ["event_id", "source", "type", "customer_key", "occurred", "stored"]
+    list_display = ["event_id", "source", "type", "customer_key", "occurred", "stored", "is_billable"]
     search_fields = ["=event_id", "=customer_key"]
     search_help_text = "The exact id of an event, or the key of a customer."
     ordering = ["-id"]
     fields = [
         ("source", "event_id"),
         ("type", "customer_key"),
+        ("alias", "is_billable"),
         ("occurred", "stored"),
         "shown_properties",
         ("counted_by", "traced"),
     ]
     readonly_fields = ["occurred", "stored", "shown_properties", "counted_by", "traced"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UsageEvent]:
+        batch = UsageBatch.objects.filter(pk=OuterRef("id").bitrightshift(POSITIONS))
+        return super().get_queryset(request).annotate(taken_in_at=Subquery(batch.values("stored_at")))
+
     @display(description="Occurred at")
     def occurred(self, event: UsageEvent) -> str:
         return _exactly(event.occurred_at)
 
     @display(description="Stored at")
-    def stored(self, event: UsageEvent) -> str:
-        return _exactly(event.stored_at)
+    def stored(self, event: Any) -> str:
+        return _exactly(event.taken_in_at)
 
     @display(description="Properties")
     def shown_properties(self, event: UsageEvent) -> SafeString:
-        return _pretty(event.properties)
+        return pretty(event.properties)
 
     @display(description="Trace")
     def traced(self, event: UsageEvent) -> SafeString:
@@ -121,126 +122,5 @@ class UsageEventAdmin(UploadsUsage):
         return ", ".join(meter.name for meter in queries.meters_counting(event)) or "no meter"
 
 
-class ReplayAllForm(ReasonForm):
-    """Which reason was put right, and why to count now."""
-
-    reason = forms.ChoiceField(
-        label="Everything that waits because of",
-        choices=[
-            (value, label)
-            for value, label in QuarantinedEvent.Reason.choices
-            if value != QuarantinedEvent.Reason.CONFLICT
-        ],
-        widget=UnfoldAdminSelectWidget(),
-    )
-    field_order = ["reason", "because"]
-
-
-class Waiting(OpenFirst):
-    """What waits for a decision, unless somebody asks for the rest."""
-
-    open_words = "Waiting"
-    resolutions = QuarantinedEvent.Resolution.choices
-
-
-def _is_waiting(event: QuarantinedEvent) -> bool:
-    return event.resolved_at is None
-
-
-def _is_not_counted(event: QuarantinedEvent) -> bool:
-    return event.resolution != QuarantinedEvent.Resolution.COUNTED
-
-
-@admin.register(QuarantinedEvent)
-class QuarantinedEventAdmin(GovernedAdmin):
-    """Events that could not be counted. Put right what was wrong and replay them, or dismiss them."""
-
-    list_display = ["event_id", "source", "shown_reason", "detail", "received_at", "shown_resolution"]
-    list_filter = [Waiting, "reason", "source"]
-    search_fields = ["=event_id", "=body__customer"]
-    search_help_text = "The exact id of an event, or the key of a customer."
-    ordering = ["-id"]
-    fields = [
-        ("source", "event_id"),
-        ("reason", "received_at"),
-        "detail",
-        "shown_body",
-        ("state", "resolved_at", "traced"),
-    ]
-    readonly_fields = ["shown_body", "state", "traced"]
-    actions_detail = ["replay", "dismiss"]
-    actions_list = ["replay_all"]
-
-    @display(description="Reason", ordering="reason")
-    def shown_reason(self, event: QuarantinedEvent) -> str:
-        return event.get_reason_display()
-
-    @display(description="State", ordering="resolution", label=STATE_COLOURS)
-    def shown_resolution(self, event: QuarantinedEvent) -> tuple[str, str]:
-        return event.resolution, self.state(event)
-
-    @display(description="State")
-    def state(self, event: QuarantinedEvent) -> str:
-        return event.get_resolution_display() or "Waiting"
-
-    @display(description="Trace")
-    def traced(self, event: QuarantinedEvent) -> SafeString:
-        return trace_link(event.source, event.event_id)
-
-    @display(description="As reported")
-    def shown_body(self, event: QuarantinedEvent) -> SafeString:
-        return _pretty(event.body)
-
-    @operation(
-        "Replay",
-        permission=REPLAY,
-        icon="replay",
-        when=_is_not_counted,
-        variant=ActionVariant.SUCCESS,
-        explain="Counts the event in its own period, if nothing stands against it any more.",
-    )
-    def replay(self, event: QuarantinedEvent, act: Act) -> str:
-        quarantine.replay(event, act=act)
-        return f"Counted: {event.event_id}."
-
-    @operation(
-        "Dismiss",
-        permission=REPLAY,
-        icon="block",
-        when=_is_waiting,
-        variant=ActionVariant.DANGER,
-        explain="The event is kept, but not counted. It can still be replayed.",
-    )
-    def dismiss(self, event: QuarantinedEvent, act: Act) -> str:
-        quarantine.dismiss(event, act=act)
-        return f"Dismissed: {event.event_id}."
-
-    @action(
-        description="Replay waiting events",
-        icon="replay",
-        permissions=["replay"],
-        dialog={
-            "title": "Replay waiting events",
-            "description": f"Counts those that nothing stands against any more, the {AT_ONCE} oldest at a time.",
-            "form_class": ReplayAllForm,
-            "form_submit_text": "Replay",
-        },
-    )
-    def replay_all(self, request: HttpRequest, filled: ReplayAllForm) -> HttpResponse:
-        waiting = self.get_queryset(request).filter(resolved_at=None, reason=filled.cleaned_data["reason"])
-        act = self.act(request, filled.cleaned_data["because"])
-        replayed = quarantine.replay_waiting(waiting, act=act)
-        messages.add_message(request, messages.SUCCESS if replayed.counted else messages.WARNING, replayed.words)
-        return HttpResponse(headers={"HX-Redirect": reverse("admin:metering_quarantinedevent_changelist")})
-
-    def has_replay_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may(request.user, REPLAY)
-
-
 def _exactly(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(sep=" ").replace("+00:00", " UTC")
-
-
-def _pretty(value: Any) -> SafeString:
-    text = msgspec.json.format(json_of(value), indent=2).decode()
-    return format_html('<pre class="font-mono whitespace-pre-wrap">{}</pre>', text)

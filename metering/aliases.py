@@ -1,7 +1,9 @@
 """Other keys that customers' usage is reported under. A new one also counts what waited for it."""
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce
 
 from governance.acts import Act, Refused
 from governance.change import change
@@ -42,3 +44,10 @@ def waiting_for(key: str) -> QuerySet[QuarantinedEvent]:
     return QuarantinedEvent.objects.filter(
         resolved_at=None, reason=QuarantinedEvent.Reason.UNKNOWN_CUSTOMER, body__customer=key
     )
+
+
+def still_waiting() -> Coalesce:
+    """For a query of aliases: how many events wait under the alias, for whatever reason."""
+    waiting = QuarantinedEvent.objects.filter(resolved_at=None).annotate(customer=KT("body__customer"))
+    each = waiting.filter(customer=OuterRef("key")).order_by().values("customer")
+    return Coalesce(Subquery(each.annotate(n=Count("pk")).values("n"), output_field=IntegerField()), 0)
