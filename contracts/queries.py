@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from catalog.editions import Agreement, Edition, PriceBook
@@ -13,6 +14,7 @@ from catalog.prices import price_book
 from contracts.models import Commit, Contract, ContractLine, Customer, Override
 from contracts.overrides import AgreedOverride
 from contracts.terms import ContractTerm, Deal, DealCommit, DealLine, agreed_terms, instruments
+from metering.copying import array
 from pricing.drawdown import Instrument
 
 
@@ -56,8 +58,10 @@ def instruments_of(contracts: Iterable[Contract]) -> dict[Any, list[Instrument]]
 
 
 def known_customers(keys: set[str]) -> set[str]:
-    """Which of these keys name a customer."""
-    return set(Customer.objects.filter(key__in=keys).values_list("key", flat=True))
+    """Which of these keys name a customer. In SQL: the ORM takes longer over a thousand keys than the database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT key FROM contracts_customer WHERE key = ANY (%s::text[])", [array(sorted(keys))])
+        return {key for (key,) in cursor}
 
 
 def customer_keys() -> list[str]:

@@ -22,7 +22,7 @@ TOO_DEEP = f"Properties nest at most {MAX_DEPTH} levels deep"
 HASH_BYTES = 16
 WHOLE_DIGITS = 30
 DECIMALS = 18
-_TOO_BIG = 10**WHOLE_DIGITS
+TOO_BIG = 10**WHOLE_DIGITS
 _NUMBER_LIMIT = f"A number has at most {WHOLE_DIGITS} digits before and {DECIMALS} after the point"
 _NUL = "NUL characters cannot be stored"
 _LONGEST_STEP = 200
@@ -85,20 +85,25 @@ class TooLarge(Unreadable):
 
 def objection(event: Event, has_controls: bool = True) -> Wrong | None:
     """What the types cannot say. Without `has_controls`, the caller knows that no text holds a control character."""
-    if not 1970 <= event.time.year <= 9998:
+    if not is_storable(event.time.year):
         return Wrong(("time",), "The year is outside 1970 to 9998")
     if has_controls and (wrong := _control(event)):
         return wrong
     for name, value in event.properties.items():
         kind = type(value)
         if kind is int:
-            if not -_TOO_BIG < value < _TOO_BIG:
+            if not -TOO_BIG < value < TOO_BIG:
                 return Wrong(("properties", name), _NUMBER_LIMIT)
         elif (kind is dict or kind is list or has_controls) and (
             wrong := _wrong(value, MAX_DEPTH - 1, ("properties", name))
         ):
             return wrong
     return None
+
+
+def is_storable(year: int) -> bool:
+    """With a day to spare on either side, for offsets."""
+    return 1970 <= year <= 9998
 
 
 def pointer(path: Path) -> str:
@@ -113,7 +118,8 @@ def json_of(value: Any) -> bytes:
 
 def body_hash(event: Event, properties: bytes) -> bytes:
     """16 bytes of SHA-256 over everything the event says; `properties` is its canonical JSON."""
-    said = (event.type, event.time.astimezone(UTC), event.customer_key, msgspec.Raw(properties))
+    time = event.time if event.time.tzinfo is UTC else event.time.astimezone(UTC)
+    said = (event.type, time, event.customer_key, msgspec.Raw(properties))
     return hashlib.sha256(_encoder.encode(said)).digest()[:HASH_BYTES]
 
 
@@ -142,7 +148,7 @@ def _wrong(value: Any, depth: int, path: Path) -> Wrong | None:
         case str():
             return Wrong(path, _NUL) if "\0" in value else None
         case int():
-            return None if abs(value) < _TOO_BIG else Wrong(path, _NUMBER_LIMIT)
+            return None if abs(value) < TOO_BIG else Wrong(path, _NUMBER_LIMIT)
         case dict() | list() if depth == 0:
             return Wrong(path, TOO_DEEP)
         case dict():

@@ -13,8 +13,7 @@ from metering import queries
 from metering.events import Event, Problem, Rejected, body_hash, json_of, pointer
 from metering.identities import hashes, identity_of
 from metering.intake import Batch
-from metering.models import Meter
-from metering.schemas import kinds_named
+from metering.rules import rules_for
 from metering.screening import Objection, Reason, Screen
 from metering.store import Row
 
@@ -91,27 +90,27 @@ def judged_rows(events: Sequence[Event], *, source: str, at: datetime) -> list[t
 
 def _screen(events: Sequence[Event], at: datetime, window: timedelta | None) -> Screen:
     customers = queries.resolve_customers({event.customer_key for event in events})
-    named = {event.type for event in events}
-    return Screen.of(kinds_named(named), Meter.objects.filter(event_type__in=named), customers, at, window)
+    return Screen.of(*rules_for({event.type for event in events}), customers, at, window)
 
 
 def _rows(events: Sequence[Event], source: str, screen: Screen) -> list[Row]:
-    return [_row(event, source, screen) for event in events]
-
-
-def _row(event: Event, source: str, screen: Screen) -> Row:
-    properties, reported = json_of(event.properties), event.customer_key
-    customer = screen.customers.get(reported, reported)
-    return Row(
-        identity_of((event.source or source, event.id)),
-        event.type,
-        customer,
-        event.time,
-        properties,
-        body_hash(event, properties),
-        "" if customer == reported else reported,
-        screen.is_billable(event),
-    )
+    rows = []
+    for event in events:
+        properties, reported = json_of(event.properties), event.customer_key
+        customer = screen.customers.get(reported, reported)
+        rows.append(
+            Row(
+                identity_of((event.source or source, event.id)),
+                event.type,
+                customer,
+                event.time,
+                properties,
+                body_hash(event, properties),
+                "" if customer == reported else reported,
+                screen.is_billable(event),
+            )
+        )
+    return rows
 
 
 def _refuse_rejected(rows: Sequence[Row], objections: Sequence[Objection | None]) -> None:

@@ -13,6 +13,7 @@ from metering.events import (
     MAX_ERRORS,
     MAX_EVENT_BYTES,
     MAX_EVENTS,
+    TOO_BIG,
     TOO_DEEP,
     Event,
     Path,
@@ -22,6 +23,7 @@ from metering.events import (
     Unreadable,
     Wrong,
     exact_number,
+    is_storable,
     objection,
     pointer,
 )
@@ -95,7 +97,9 @@ def read(body: bytes, form: Form = JSON) -> list[Event]:
         raise TooLarge(f"A request carries at most {MAX_EVENTS:,} {form.noun}s, and this has {len(found):,}.")
     # A control character in JSON is written with a backslash, but for DEL: without either there is nothing to look for.
     has_controls = b"\\" in body or b"\x7f" in body
-    if any(form.objection(each, has_controls) for each in found) or _has_large(body, form):
+    is_flat = not has_controls and body.count(b"{") <= 2 * len(found) and body.count(b"[") <= 1
+    wrong = _has_wrong_number(found) if is_flat and form.made is None else _has_wrong(found, form, has_controls)
+    if wrong or _has_large(body, form):
         raise _why_unreadable(body, form)
     return found if form.made is None else [form.made(each) for each in found]
 
@@ -121,6 +125,17 @@ def located(refusal: Rejected, form: Form, *, is_single: bool) -> Rejected:
         steps = [moved.get(field, field), *rest] if is_single else [index, moved.get(field, field), *rest]
         problems.append(Problem(problem.index, "".join(f"/{step}" for step in steps), problem.message))
     return Rejected(refusal.detail, problems)
+
+
+def _has_wrong(found: list[Any], form: Form, has_controls: bool) -> bool:
+    return any(form.objection(each, has_controls) for each in found)
+
+
+def _has_wrong_number(found: list[Event]) -> bool:
+    """Events without control characters and without anything nested can be wrong only in a number or a year."""
+    return not all(map(is_storable, {event.time.year for event in found})) or any(
+        type(value) is int and not -TOO_BIG < value < TOO_BIG for event in found for value in event.properties.values()
+    )
 
 
 def _has_large(body: bytes, form: Form) -> bool:

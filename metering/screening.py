@@ -1,6 +1,6 @@
 """What can be counted: the checks an event passes, or the reason why it goes to quarantine. No database here."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -34,13 +34,17 @@ class Need:
     meter: Meter
     value: Callable[[Mapping[str, Any]], Any]
     has_filter: bool
+    number: str | None = None  # the property, where it is nothing but a number that is wanted
 
     @classmethod
     def of(cls, meter: Meter) -> "Need":
-        return cls(meter, _value_of(meter).evaluate, bool(meter.filters or meter.condition))
+        value = _value_of(meter)
+        return cls(meter, value.evaluate, bool(meter.filters or meter.condition), _number_itself(value))
 
     def is_missing(self, properties: dict[str, Any]) -> bool:
         """Events that a meter leaves out on purpose are left out by its filters or its condition."""
+        if self.number is not None and type(properties.get(self.number)) is int:  # as most are
+            return False
         if self.value(properties) is not None:
             return False
         return not self.has_filter or matches(self.meter, properties)
@@ -57,7 +61,7 @@ class Screen:
     """Everything the checks read, gathered once for a whole batch."""
 
     types: Mapping[str, TypeRules]
-    needs: dict[str, list[Need]]
+    needs: Mapping[str, Sequence[Need]]
     customers: Mapping[str, str]
     latest: datetime
     earliest: datetime | None
@@ -66,20 +70,16 @@ class Screen:
     def of(
         cls,
         types: Mapping[str, TypeRules],
-        meters: Iterable[Meter],
+        needs: Mapping[str, Sequence[Need]],
         customers: Mapping[str, str],
         at: datetime,
         window: timedelta | None,
     ) -> "Screen":
         """A screen for events received `at`; without a window, no event is too late.
 
-        `types` are the registered ones by key; `customers` says for each key that is known whose it is.
+        `types` are the registered ones by key, `needs` those of their meters; `customers` says for each key that is
+        known whose it is.
         """
-        needs: dict[str, list[Need]] = {}
-        for meter in meters:
-            of_type = needs.setdefault(meter.event_type, [])
-            if meter.aggregation != Meter.Aggregation.COUNT:
-                of_type.append(Need.of(meter))
         return cls(types, needs, customers, at + CLOCK_SKEW, None if window is None else at - window)
 
     def is_billable(self, event: Event) -> bool:
@@ -110,6 +110,15 @@ class Screen:
         return None
 
 
+def needs_of(meters: Iterable[Meter]) -> dict[str, list[Need]]:
+    """What these meters want of the events they count, by event type."""
+    needs: dict[str, list[Need]] = {}
+    for meter in meters:
+        if meter.aggregation != Meter.Aggregation.COUNT:
+            needs.setdefault(meter.event_type, []).append(Need.of(meter))
+    return needs
+
+
 def matches(meter: Meter, properties: dict[str, Any]) -> bool:
     """Whether the meter's filters and its condition let these properties through."""
     if not all(text_of(properties.get(name)) in allowed for name, allowed in meter.filters.items()):
@@ -128,3 +137,8 @@ def counts(meter: Meter, properties: dict[str, Any]) -> bool:
 
 def _value_of(meter: Meter) -> Expression:
     return parse(meter.property, Kind.TEXT if meter.aggregation == Meter.Aggregation.UNIQUE else Kind.NUMBER)
+
+
+def _number_itself(value: Expression) -> str | None:
+    (name,) = value.names if value.is_name and value.kind == Kind.NUMBER else (None,)
+    return name

@@ -144,8 +144,7 @@ def test_waiting_has_an_end(gateway: Client, settings: Any) -> None:
     held = connection.get_connection_params()
     with psycopg.connect(**{name: held[name] for name in ("dbname", "user", "host")}) as other:
         other.execute(
-            "INSERT INTO metering_usageevent (source, event_id, type, customer_key, occurred_at, stored_at, properties,"
-            " body_hash) VALUES ('gateway', 'e1', 't', 'c', now(), now(), '{}', '')"
+            "INSERT INTO metering_usageidentity (source, event_id, body_hash, event) VALUES ('gateway', 'e1', '', 1)"
         )
         answer = post(gateway, json.dumps([GOOD, {**GOOD, "id": "e2"}]).encode())
         assert (answer.status_code, answer["Retry-After"]) == (503, "5")
