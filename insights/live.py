@@ -68,6 +68,10 @@ class Live:
     def last_hour(self) -> int:
         return sum(self.minutes)
 
+    @property
+    def peak(self) -> int:
+        return max(self.minutes)
+
 
 def etag(customer_key: str, at: datetime) -> str:
     """Changes whenever the page could: with every batch, and while the figures of the last hour move on."""

@@ -53,6 +53,10 @@ def is_held(invoice: Invoice) -> bool:
     return is_draft(invoice) and bool(held([invoice]))
 
 
+def is_free_draft(invoice: Invoice) -> bool:
+    return is_draft(invoice) and not is_held(invoice)
+
+
 def awaits_payment(invoice: Invoice) -> bool:
     return invoice.status == Status.FINALIZED
 
@@ -117,7 +121,7 @@ class InvoiceAdmin(GovernedAdmin):
         "Finalize",
         permission=FINALIZE,
         icon="task_alt",
-        when=is_draft,
+        when=is_free_draft,
         variant=ActionVariant.PRIMARY,
         explain="Issues it with the next number, before its grace is over if need be. Then it never changes again.",
     )

@@ -87,9 +87,7 @@ def _label(usual: Decimal | None, top: Decimal) -> SafeString:
     if usual is None:
         return SafeString("")
     height = max(_y(usual, top) - 5, Decimal(TOP + 12))
-    return format_html(
-        '<text class="usual" x="{}" y="{}" text-anchor="end">usual {}</text>', WIDTH, height, compact(usual)
-    )
+    return format_html('<text class="usual" x="0" y="{}">usual {}</text>', height, compact(usual))
 
 
 def _bar(place: int, slot: Decimal, day: Day, top: Decimal, unit: str, marked: Collection[date]) -> SafeString:
