@@ -13,7 +13,7 @@ from metering.expressions.grammar import ARITHMETIC, COMPARISONS, parsed, shown,
 from metering.expressions.tree import Kind, Node
 
 LONGEST = 500
-_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_NAME = re.compile(r"[^\W\d]\w*([.-][^\W\d]\w*)*")
 # A hyphen inside of a word belongs to the name: input-tokens. What is quoted already is left alone.
 _HYPHENATED = re.compile(r"""'[^']*'|"[^"]*"|(?<![\w.])[^\W\d][\w.]*(?:-[^\W\d][\w.]*)+""")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
@@ -146,8 +146,8 @@ class _Reader:
         if isinstance(node, exp.Boolean):
             return tree.Truth(bool(node.this))
         if isinstance(node, (exp.And, exp.Or)):
-            both = (self.build(each, Kind.CONDITION) for each in (node.this, node.expression))
-            return tree.Junction("AND" if isinstance(node, exp.And) else "OR", *both)
+            left, right = (self.build(each, Kind.CONDITION) for each in (node.this, node.expression))
+            return tree.Junction("AND" if isinstance(node, exp.And) else "OR", left, right)
         if isinstance(node, exp.Not):
             return tree.Not(self.build(node.this, Kind.CONDITION))
         if isinstance(node, exp.Is):

@@ -8,7 +8,16 @@ import pytest
 
 from metering.expressions import Kind, parse
 
-EVENT = {"a": 7, "b": Decimal("0.5"), "c": "12.50", "region": "eu", "test": False, "list": [1], "gen_ai.usage": 3}
+EVENT = {
+    "a": 7,
+    "b": Decimal("0.5"),
+    "c": "12.50",
+    "region": "eu",
+    "test": False,
+    "list": [1],
+    "gen_ai.usage": 3,
+    "in-out": 11,
+}
 
 
 @pytest.mark.parametrize(
@@ -31,6 +40,8 @@ EVENT = {"a": 7, "b": Decimal("0.5"), "c": "12.50", "region": "eu", "test": Fals
         ("CASE region WHEN 'us' THEN 1 WHEN 'eu' THEN 2 END", "2"),
         ('"gen_ai.usage"', "3"),
         ("a * b", "3.5"),
+        ("in-out", "11"),
+        ('"in-out" * 2', "22"),
     ],
 )
 def test_a_number_is_exact(text: str, number: str) -> None:
