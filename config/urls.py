@@ -24,6 +24,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("health", health, name="health"),
     path("api/v1/", include("metering.api")),
+    path("api/v1/", include("metering.api_registry")),
+    path("api/v1/", include("metering.api_quarantine")),
     path("api/v1/", include("metering.outcomes.api")),
     path("api/v1/", include("catalog.api")),
     path("api/v1/", include("contracts.api")),
