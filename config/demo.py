@@ -67,7 +67,7 @@ class Deal:
 
 DEALS = [
     Deal("Contoso Ltd", "Seattle, WA", "Dan Contoso", "accepted", 6, 900, 180, 15, (27_000, 24_300), Decimal("1.05")),
-    Deal("Adventure Works", "Denver, CO", "Ada Venture", "accepted", 6, 700, 160, follows_card=True, resolutions=60),
+    Deal("Adventure Works", "Denver, CO", "Ada Venture", "accepted", 6, 700, 160, follows_card=True, resolutions=90),
     Deal(
         "Fabrikam Robotics",
         "Detroit, MI",

@@ -14,7 +14,7 @@ from metering.outcomes.reports import Evidence, Report
 from metering.outcomes.settlement import settle_due
 
 KEY = "resolved"
-A_DAY = 2
+A_DAY = 3
 Status = Outcome.Status
 
 
@@ -38,6 +38,7 @@ def happen(customer_key: str, day: date, end: datetime) -> None:
             customer_key,
             f"conversation-{day:%y%m%d}-{number}",
             datetime.combine(day, time(9 + 5 * number, 20), end.tzinfo),
+            value=Decimal("6.50") + number,
             confidence=Decimal("0.97") - Decimal(number) / 50,
             properties={"channel": ("chat", "mail")[number % 2], "csat": 5 - (day.day + number) % 3},
             evidence=[Evidence(f"https://desk.northwind.example/conversations/{day:%y%m%d}-{number}")],
@@ -55,7 +56,8 @@ def settle(at: datetime) -> None:
 def contest(people: dict[str, User], at: datetime) -> None:
     """Two that were billed are taken back, one that was is disputed; of what is provisional, one each."""
     cleo = Act.of_user(people["cleo"], "The customer wrote again about the same matter", at)
-    final = list(Outcome.objects.filter(status=Status.FINAL).order_by("-final_at", "pk")[20:23])
+    billed = Outcome.objects.filter(status=Status.FINAL, final_at__lt=at.replace(day=1, hour=0, minute=0))
+    final = list(billed.order_by("-final_at", "pk")[:3])
     provisional = list(Outcome.objects.filter(status=Status.PROVISIONAL).order_by("settles_at", "pk")[:2])
     for outcome in (*final[:2], *provisional[:1]):
         reverse(outcome, act=cleo)

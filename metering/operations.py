@@ -49,6 +49,8 @@ def ingest(events: Sequence[Event], *, source: str, at: datetime) -> list[Verdic
     `Rejected`, with nothing stored, when the type of an event wants such a request refused; and OperationalError, with
     nothing stored, when the database is away or busy for longer than USAGE_TIMEOUT_SECONDS.
     """
+    if not events:
+        return []
     screen = _screen(events, at, timedelta(days=settings.USAGE_WINDOW_DAYS))
     rows, objections = _rows(events, source, screen), screen.objections(events)
     _refuse_rejected(rows, objections)

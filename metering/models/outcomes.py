@@ -125,7 +125,7 @@ class Outcome(Lifecycle):
         )
 
     def __str__(self) -> str:
-        return f"{self.definition.key} {self.attribution}"
+        return f"{self.definition.key}: {self.attribution}"
 
 
 class OutcomeEntry(models.Model):

@@ -135,12 +135,20 @@ class OutcomeAdmin(GovernedAdmin):
     fields = [
         ("shown_definition", "attribution", "customer_key"),
         ("state", "settling"),
-        ("shown_value", "confidence", "source"),
+        ("shown_value", "shown_confidence", "source"),
         ("occurred_at", "reported_at", "settles_at"),
         ("final_at", "counted_at", "billable"),
         "shown_properties",
     ]
-    readonly_fields = ["shown_definition", "state", "settling", "shown_value", "billable", "shown_properties"]
+    readonly_fields = [
+        "shown_definition",
+        "state",
+        "settling",
+        "shown_value",
+        "shown_confidence",
+        "billable",
+        "shown_properties",
+    ]
     actions_detail = ["attach", "dispute", "uphold", "reverse"]
     list_before_template = "metering/outcomes.html"
     change_form_outer_after_template = "metering/outcome.html"
@@ -160,6 +168,10 @@ class OutcomeAdmin(GovernedAdmin):
     @display(description="Value", ordering="value")
     def shown_value(self, outcome: Outcome) -> SafeString:
         return figure("—" if outcome.value is None else number(outcome.value))
+
+    @display(description="Confidence")
+    def shown_confidence(self, outcome: Outcome) -> str:
+        return "—" if outcome.confidence is None else number(outcome.confidence)
 
     @display(description="Definition")
     def shown_definition(self, outcome: Outcome) -> SafeString | str:

@@ -137,7 +137,7 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
         "attribution": outcome.attribution,
         "status": outcome.status,
         "value": None if outcome.value is None else format(outcome.value, "f"),
-        "confidence": None if outcome.confidence is None else format(outcome.confidence, "f"),
+        "confidence": None if outcome.confidence is None else format(outcome.confidence.normalize(), "f"),
         "source": outcome.source,
         "properties": outcome.properties,
         "time": outcome.occurred_at,

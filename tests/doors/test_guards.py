@@ -63,7 +63,7 @@ GUARDS = [
     *rewriting("invoicing_creditnote", "amount = 1"),
     *rewriting("invoicing_unpricedusage", "reason = 'none'", "what was found unpriced stays"),
     *rewriting("metering_usageevent", "customer_key = 'eve'"),
-    *rewriting("metering_usageidentity", "event = 1"),
+    *rewriting("metering_usageidentity", "event = 1", "kept for ever"),
     *rewriting("metering_outcome", "value = 5", "what was reported never changes"),
     *rewriting("metering_outcomeentry", "because = ''", "what happened to an outcome stays"),
     Guard(
@@ -78,7 +78,11 @@ GUARDS = [
         ).replace("LIMIT 1", "WHERE status = 'provisional' LIMIT 1"),
         "one_outcome_for_a_subject",
     ),
-    Guard("a report is one outcome", again("metering_outcome", id=NEW_ID), "a_report_is_one_outcome"),
+    Guard(
+        "a report is one outcome",
+        again("metering_outcome", id=NEW_ID).replace("LIMIT 1", "WHERE status = 'reversed' LIMIT 1"),
+        "a_report_is_one_outcome",
+    ),
     Guard(
         "a final outcome says since when",
         "UPDATE metering_outcome SET final_at = NULL, counted_at = NULL WHERE status = 'final'",

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from governance.clock import clock_set_to
@@ -94,8 +96,8 @@ def test_an_impossible_definition_is_said_on_the_form(engineer: Client, fields: 
 
 def test_a_refused_definition_is_a_red_message(engineer: Client) -> None:
     url = reverse("admin:metering_outcomedefinition_add")
-    response = engineer.post(url, DEFINITION | {"attribution_key": "value"}, follow=True)
-    assert "Every outcome has its own value" in response.content.decode()
+    assert engineer.post(url, DEFINITION | {"attribution_key": "value"}).status_code == 302
+    assert "Every outcome has its own value" in engineer.get(url).content.decode()
     assert not OutcomeDefinition.objects.exists()
 
 
@@ -127,8 +129,7 @@ def test_the_list_takes_the_same_queries_for_one_and_for_many(
     success: Client, resolution: OutcomeDefinition, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     reported("1")
-    success.get(reverse(LIST))
-    with django_assert_num_queries(9) as first:
+    with CaptureQueriesContext(connection) as first:
         success.get(reverse(LIST))
     reported("2")
     reported("3", customer_key="fabrikam")
