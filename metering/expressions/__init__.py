@@ -7,8 +7,8 @@ A small part of SQL, read by sqlglot, with the same answer to the last digit in 
   PostgreSQL's `->>` writes it), or true/false. Whatever is missing, or is not what is needed, is NULL; so are lists and
   objects.
 - Numbers: `+ - *`, `/` by a literal that leaves no remainder, abs, greatest, least, coalesce, CASE.
-- Conditions: `= <> < <= > >=`, BETWEEN, IN, LIKE, IS NULL, AND, OR, NOT. Two bare properties are the same if their
-  texts are; texts have no order.
+- Conditions: `= <> < <= > >=`, BETWEEN, IN, LIKE, contains(text, 'part'), IS NULL, AND, OR, NOT. Two bare properties
+  are the same if their texts are; texts have no order.
 - NULL is as in standard SQL: it makes what it takes part in NULL (greatest and least too), and a condition that is NULL
   does not hold. A factor of 10^18 or more, where two properties are multiplied, is NULL as well.
 """

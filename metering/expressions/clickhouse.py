@@ -43,6 +43,8 @@ def sql(node: Node, column: str) -> str:  # noqa: C901 -- one line for each kind
             return f"if(isNull({of}), NULL, has([{', '.join(values)}], assumeNotNull({of})))"
         case tree.Like():
             return f"({sql(node.of, column)} LIKE {constant(node.pattern)})"
+        case tree.Contains():
+            return f"(position({sql(node.of, column)}, {constant(node.part)}) > 0)"
         case tree.Missing():
             return f"isNull({sql(node.of, column)})"
         case tree.Not():

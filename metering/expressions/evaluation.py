@@ -51,6 +51,9 @@ def compiled(node: Node) -> Evaluated:  # noqa: C901 -- one line for each kind o
             return _strict(values.__contains__, node.of)
         case tree.Like():
             return _strict(_like(node.pattern), node.of)
+        case tree.Contains():
+            part = node.part
+            return _strict(lambda value: part in value, node.of)
         case tree.Missing():
             of = compiled(node.of)
             return lambda properties: of(properties) is None

@@ -33,6 +33,7 @@ _PARTS: dict[type[exp.Expression], set[str]] = {
     exp.And: {"this", "expression"},
     exp.Or: {"this", "expression"},
     exp.Like: {"this", "expression", "negate"},
+    exp.Contains: {"this", "expression"},
     exp.Is: {"this", "expression", "negate"},
     exp.In: {"this", "expressions", "negate"},
     exp.Between: {"this", "low", "high", "negate"},

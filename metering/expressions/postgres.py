@@ -41,6 +41,8 @@ def sql(node: Node, column: str) -> str:  # noqa: C901 -- one line for each kind
             return f"({sql(node.of, column)} IN ({_listed(node.values, column)}))"
         case tree.Like():
             return f"({sql(node.of, column)} LIKE {constant(node.pattern)})"
+        case tree.Contains():
+            return f"(strpos({sql(node.of, column)}, {constant(node.part)}) > 0)"
         case tree.Missing():
             return f"({sql(node.of, column)} IS NULL)"
         case tree.Not():

@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _CONSTANTS = {"true", "false", "null"}
 
 _NUMBERS = (*ARITHMETIC, exp.Div, exp.Neg, exp.Abs, exp.Greatest, exp.Least)
-_CONDITIONS = (*COMPARISONS, exp.And, exp.Or, exp.Not, exp.In, exp.Like, exp.Between, exp.Is, exp.Boolean)
+_CONDITIONS = (*COMPARISONS, exp.And, exp.Or, exp.Not, exp.In, exp.Like, exp.Contains, exp.Between, exp.Is, exp.Boolean)
 _CALLED = {Kind.NUMBER: "a number", Kind.TEXT: "text", Kind.CONDITION: "a condition"}
 
 
@@ -156,6 +156,8 @@ class _Reader:
             return self._among(node)
         if isinstance(node, exp.Like):
             return self._like(node)
+        if isinstance(node, exp.Contains):
+            return self._contains(node)
         if isinstance(node, exp.Between):
             of, low, high = (self.build(node.args[name], Kind.NUMBER) for name in ("this", "low", "high"))
             return tree.Junction("AND", tree.Comparison(">=", of, low), tree.Comparison("<=", of, high))
@@ -204,6 +206,11 @@ class _Reader:
         if "\\" in pattern:
             raise wrong(node, "a backslash means nothing in LIKE")
         return tree.Like(self.build(node.this, Kind.TEXT), pattern)
+
+    def _contains(self, node: exp.Expression) -> Node:
+        if not isinstance(node.expression, exp.Literal) or not node.expression.is_string:
+            raise wrong(node, "contains looks for a text in quotes")
+        return tree.Contains(self.build(node.this, Kind.TEXT), str(node.expression.this))
 
     def _choice(self, node: exp.Expression, kind: Kind) -> Node:
         of, otherwise = node.args.get("this"), node.args.get("default")

@@ -126,6 +126,15 @@ class Like:
 
 
 @dataclass(frozen=True, slots=True)
+class Contains:
+    """Whether a text has this one anywhere in it."""
+
+    of: "Node"
+    part: str
+    kind: Kind = Kind.CONDITION
+
+
+@dataclass(frozen=True, slots=True)
 class Missing:
     """IS NULL; never NULL itself."""
 
@@ -161,6 +170,7 @@ Node = (
     | Comparison
     | Among
     | Like
+    | Contains
     | Missing
     | Not
     | Junction
@@ -181,7 +191,7 @@ def parts(node: Node) -> Iterator[Node]:
         case Among():
             yield node.of
             yield from node.values
-        case Absolute() | Like() | Missing() | Not():
+        case Absolute() | Like() | Contains() | Missing() | Not():
             yield node.of
 
 

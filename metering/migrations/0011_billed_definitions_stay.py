@@ -4,7 +4,6 @@ import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations
 
-
 # Nothing is billed as far as metering knows; who writes invoices replaces this function.
 _BILLED = """
     CREATE FUNCTION meter_billed_through(meter uuid) RETURNS timestamptz STABLE LANGUAGE sql AS

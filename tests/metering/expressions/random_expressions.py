@@ -112,6 +112,8 @@ def _among(random: Random, depth: int) -> str:
 
 
 def _like(random: Random, depth: int) -> str:
+    if random.random() < 0.5:
+        return f"contains({_of(Kind.TEXT, random, depth)}, {_quoted(random.choice(_TEXTS))})"
     pattern = _quoted(random.choice(_PATTERNS))
     return f"({_of(Kind.TEXT, random, depth)} {random.choice(['', 'NOT '])}LIKE {pattern})"
 
