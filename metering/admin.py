@@ -3,84 +3,28 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextareaWidget
 
-from governance.acts import Refused
-from governance.admin_base import GovernedAdmin
 from metering import queries
 from metering.admin_aliases import CustomerAliasAdmin as CustomerAliasAdmin
+from metering.admin_billable import ShowsBillable
 from metering.admin_flags import UsageFlagAdmin as UsageFlagAdmin
 from metering.admin_json import pretty
 from metering.admin_links import trace_link
+from metering.admin_meters import MeterAdmin as MeterAdmin
 from metering.admin_quarantine import QuarantinedEventAdmin as QuarantinedEventAdmin
 from metering.admin_types import EventTypeAdmin as EventTypeAdmin
-from metering.admin_upload import UploadsUsage
-from metering.defining import define_meter
-from metering.definitions import filters_from
-from metering.models import Meter, UsageBatch, UsageEvent
+from metering.models import UsageBatch, UsageEvent
 from metering.models.events import POSITIONS
 from metering.outcomes.admin import OutcomeAdmin as OutcomeAdmin
 
 
-class MeterForm(forms.ModelForm):
-    """A new meter, and why it is needed."""
-
-    because = forms.CharField(
-        label="Why?",
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text="Kept in the history for good.",
-        required=False,
-    )
-
-    def clean_filters(self) -> Any:
-        try:
-            return filters_from(self.cleaned_data["filters"] or {})
-        except Refused as refusal:
-            raise ValidationError(str(refusal)) from None
-
-    def clean_because(self) -> str:
-        because: str = self.cleaned_data["because"].strip()
-        if not because:
-            raise ValidationError("Say why: a reason is needed for this change.")
-        return because
-
-
-@admin.register(Meter)
-class MeterAdmin(GovernedAdmin):
-    """Which events count, and how. A meter is defined once; it answers for what was stored before it too."""
-
-    operations_for_saving = True
-    form = MeterForm
-    list_display = ["name", "key", "event_type", "aggregation", "property", "unit"]
-    list_filter = ["aggregation", "event_type"]
-    search_fields = ["key", "name", "event_type"]
-    definition = [("key", "name"), ("event_type", "aggregation"), ("property", "unit")]
-
-    def get_fields(self, request: HttpRequest, obj: Meter | None = None) -> Any:
-        return [*self.definition, *(["filters", "because"] if obj is None else ["shown_filters"])]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Meter | None = None) -> Any:
-        return [] if obj is None else ["shown_filters"]
-
-    @display(description="Filters")
-    def shown_filters(self, meter: Meter) -> str:
-        return pretty(meter.filters) if meter.filters else "none: every event of the type counts"
-
-    def save_model(self, request: HttpRequest, obj: Meter, form: Any, change: bool) -> None:
-        fields = dict(form.cleaned_data)
-        because = fields.pop("because")
-        obj.pk = define_meter(**fields, act=self.act(request, because)).pk
-
-
 @admin.register(UsageEvent)
-class UsageEventAdmin(UploadsUsage):
+class UsageEventAdmin(ShowsBillable):
     """Every counted event, as it was reported. Nothing here can be changed; more can be taken in."""
 
     list_display = ["event_id", "source", "type", "customer_key", "occurred", "stored", "is_billable"]

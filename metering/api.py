@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from governance import clock
 from governance.doors import SEE_EVERY_CUSTOMER, HasScope, may
 from metering import operations, queries
+from metering.billable import Tally
 from metering.compression import ENCODINGS, UnknownEncoding, inflated
 from metering.events import MAX_BYTES, Rejected, TooLarge, Unreadable, json_of
 from metering.models import Meter, QuarantinedEvent, UsageEvent
@@ -80,6 +81,7 @@ class UsageQuestion(serializers.Serializer[Any]):
 
     customer = serializers.CharField(max_length=120)
     meter = serializers.CharField(max_length=60, required=False)
+    reconcile = serializers.BooleanField(default=False)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         instants = {name: serializers.DateTimeField() for name in ("from", "to")}
@@ -196,6 +198,11 @@ class UsageView(APIView):
             OpenApiParameter("meter", str, description="A meter's key; every meter unless given."),
             OpenApiParameter("from", str, required=True, description="RFC 3339 with an offset, included."),
             OpenApiParameter("to", str, required=True, description="RFC 3339 with an offset, excluded."),
+            OpenApiParameter(
+                "reconcile",
+                bool,
+                description="Also what is not billable, and all. Reads every event of the period: ask for a month.",
+            ),
         ],
         responses={200: UsageOut, 400: UsageRefusalOut},
         examples=[
@@ -215,16 +222,18 @@ class UsageView(APIView):
         question = UsageQuestion(data=request.query_params)
         question.is_valid(raise_exception=True)
         asked = question.validated_data
-        meters = Meter.objects.filter(**({"key": asked["meter"]} if "meter" in asked else {}))
+        meters = list(Meter.objects.filter(**({"key": asked["meter"]} if "meter" in asked else {})))
         if "meter" in asked and not meters:
             raise serializers.ValidationError({"meter": [f"There is no meter {asked['meter']!r}."]})
         period = Period(asked["from"], asked["to"])
         used = queries.usage((asked["customer"], meter.key, period, WHOLE) for meter in meters)
+        found = queries.tallies(meters, period, asked["customer"]) if asked["reconcile"] else {}
         rows = [
             {
                 "meter": meter.key,
                 "unit": meter.unit,
                 "quantity": _plain(used[asked["customer"], meter.key, period, WHOLE]),
+                **(_both(found[meter.key]) if meter.key in found else {}),
             }
             for meter in meters
         ]
@@ -233,6 +242,15 @@ class UsageView(APIView):
 
 def _json(body: Any) -> HttpResponse:
     return HttpResponse(json_of(body), content_type="application/json")
+
+
+def _both(tally: Tally) -> dict[str, Any]:
+    quantities = [_plain(each) for each in tally.quantities] if tally.quantities else [None] * 3
+    names = ("billable", "not_billable", "all")
+    return {
+        name: {"events": events, "quantity": quantity}
+        for name, events, quantity in zip(names, tally.events, quantities, strict=True)
+    }
 
 
 def _plain(quantity: Any) -> str:

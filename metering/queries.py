@@ -1,9 +1,10 @@
 """Questions about usage."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from metering.arrivals import numbers_of
+from metering.billable import Tally
 from metering.cutoffs import Cutoff
 from metering.definitions import timelines
 from metering.models import CustomerAlias, Meter, QuarantinedEvent, UsageEvent
@@ -42,6 +43,14 @@ def usage(requests: Iterable[Key], as_of: Cutoff | None = None) -> dict[Key, Mea
     for place in sorted(by_place):
         found |= event_store().totals(by_place[place], as_of)
     return found
+
+
+def tallies(meters: Sequence[Meter], period: Period, customer_key: str | None = None) -> dict[str, Tally]:
+    """What each meter would count in the period, billable or not, of a customer or of everybody; by meter key.
+
+    Reads the events of the period. By the definitions of now.
+    """
+    return event_store().tallies(meters, period, customer_key)
 
 
 def meters_in_use(meters: Iterable[Meter], period: Period) -> set[str]:

@@ -80,10 +80,20 @@ class UsageFoundOut(serializers.Serializer[Any]):
     events = UsageFoundEventOut(many=True)
 
 
+class TallyOut(serializers.Serializer[Any]):
+    events = serializers.IntegerField()
+    quantity = serializers.CharField(
+        allow_null=True, help_text="What they add up to; null where a meter does not add up, as of a highest value."
+    )
+
+
 class MeterUsageOut(serializers.Serializer[Any]):
     meter = serializers.CharField()
     unit = serializers.CharField()
-    quantity = serializers.CharField(help_text="An exact decimal.")
+    quantity = serializers.CharField(help_text="An exact decimal: what is billed by.")
+    billable = TallyOut(required=False)
+    not_billable = TallyOut(required=False)
+    all = TallyOut(required=False, help_text="Asked apart; always the sum of both.")
 
 
 class UsageOut(serializers.Serializer[Any]):

@@ -9,8 +9,9 @@ from django.conf import settings
 from django.db import connection
 from django.utils.module_loading import import_string
 
-from metering import arrivals, copying, sightings
+from metering import arrivals, billable, copying, sightings
 from metering.arrivals import Seen
+from metering.billable import Tally
 from metering.cutoffs import Cutoff, next_batch
 from metering.expressions import Expression
 from metering.identities import Identity
@@ -64,6 +65,9 @@ class EventStore(Protocol):
 
     def values_seen(self, asked: Iterable[Asked], period: Period) -> Mapping[Asked, Mapping[Values, int]]:
         """Which combinations of values the counted events carried, as `metering.sightings` documents."""
+
+    def tallies(self, meters: Sequence[Meter], period: Period, customer_key: str | None = None) -> dict[str, Tally]:
+        """What each meter would count, billable or not, as `metering.billable` documents."""
 
     def numbered(self, numbers: Collection[int]) -> list[UsageEvent]:
         """The events with these numbers, by source; those of retired months are gone."""
@@ -131,6 +135,9 @@ class PostgresEventStore:
 
     def values_seen(self, asked: Iterable[Asked], period: Period) -> Mapping[Asked, Mapping[Values, int]]:
         return sightings.values_seen(asked, period)
+
+    def tallies(self, meters: Sequence[Meter], period: Period, customer_key: str | None = None) -> dict[str, Tally]:
+        return billable.tallies(meters, period, customer_key)
 
     def numbered(self, numbers: Collection[int]) -> list[UsageEvent]:
         return arrivals.numbered(numbers)

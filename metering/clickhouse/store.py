@@ -11,7 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from metering import months
 from metering.arrivals import Seen
-from metering.clickhouse import arrivals, sightings, tables
+from metering.billable import Tally
+from metering.clickhouse import arrivals, billable, sightings, tables
 from metering.clickhouse.address import LONG_PATIENCE, Address, Unavailable
 from metering.clickhouse.horizon import Horizon, horizon, register
 from metering.clickhouse.rows import COLUMNS, lines
@@ -104,6 +105,10 @@ class ClickHouseEventStore:
     ) -> list[tuple[int, datetime]]:
         with _told(self.address):
             return arrivals.matching(self.address.client(), customer_key, event_type, period, condition, limit)
+
+    def tallies(self, meters: Sequence[Meter], period: Period, customer_key: str | None = None) -> dict[str, Tally]:
+        with _told(self.address):
+            return billable.tallies(self.address.client(), meters, period, customer_key)
 
     def numbered(self, numbers: Collection[int]) -> list[UsageEvent]:
         with _told(self.address):

@@ -28,7 +28,7 @@ TABLES = {
     "catalog.feature": Table(EVERYBODY, adds="ann", changes="ann"),
     "catalog.costrate": Table("ann dee cara"),
     "catalog.selectionrule": Table(EVERYBODY, adds="ann", changes="ann"),
-    "metering.meter": Table("ann cara cleo eric ada", adds="ann eric"),
+    "metering.meter": Table("ann cara cleo eric ada", adds="ann eric", changes="ann eric"),
     "metering.usageevent": Table("ann cara cleo eric ada"),
     "metering.quarantinedevent": Table("ann cara cleo eric ada"),
     "metering.eventtype": Table("ann cara cleo eric ada", adds="ann eric", changes="ann eric"),
@@ -130,6 +130,9 @@ POSTS = {
 # Other pages, and who may open them.
 PAGES = {
     "metering_quarantinedevent_deal": "eric",
+    "metering_usageevent_billable": "ann cara cleo eric ada",
+    "metering_usageevent_compare": "ann cara cleo eric ada",
+    "metering_meter_preview": "ann cara cleo eric ada",
     "metering_eventtype_try": "ann cara cleo eric ada",
     "metering_eventtype_schema": "ann eric",
     "insights_trace": "ann cara cleo eric ada",

@@ -285,3 +285,33 @@ def test_a_new_rule_is_for_what_comes_after_it(request_type: EventType, by_eric:
     change_event_type(request_type, billable_when="tokens > 100", act=by_eric)
     ingest(event("e2"), event("e3", properties={"tokens": 101}))
     assert used() == 106
+
+
+def test_both_totals_are_told_and_add_up_to_all(request_type: EventType, by_eric: Act) -> None:
+    change_event_type(request_type, billable_when="test IS NULL", act=by_eric)
+    ingest(event("e1"), event("e2", properties={"tokens": Decimal("2.5"), "test": True}))
+    client = Client(headers=cast.system_key("usage:read"))
+    url = "/api/v1/usage?customer=contoso&from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z"
+    row = {"meter": "tokens", "unit": "unit", "quantity": "5"}
+    assert client.get(url).json()["usage"] == [row]
+    assert client.get(f"{url}&reconcile=true").json()["usage"] == [
+        row
+        | {
+            "billable": {"events": 1, "quantity": "5"},
+            "not_billable": {"events": 1, "quantity": "2.5"},
+            "all": {"events": 2, "quantity": "7.5"},
+        }
+    ]
+
+
+def test_the_page_shows_both_totals(client: Client, request_type: EventType, by_eric: Act) -> None:
+    change_event_type(request_type, billable_when="test IS NULL", act=by_eric)
+    ingest(event("e1"), event("e2", properties={"tokens": Decimal("2.5"), "test": True}))
+    client.force_login(cast.person("cara"))
+    url = "/admin/metering/usageevent/billable/"
+    (row,) = client.get(url).context["rows"]
+    assert (row["cells"], row["is_reconciled"]) == ([("1", "5"), ("1", "2.5"), ("2", "7.5")], True)
+    assert client.get(f"{url}?customer=contoso&month=2026-03").context["rows"]
+    for query in ("customer=fabrikam", "month=2026-02", "month=none", "customer=nobody"):
+        page = client.get(f"{url}?{query}")
+        assert (page.status_code, page.context["rows"]) == (200, [])
