@@ -27,8 +27,11 @@ from governance.models import ApprovalRequest
 from invoicing import operations as invoicing
 from invoicing.models import Invoice
 from invoicing.settlement import record_payment
+from metering import at_risk
 from metering.events import Event
+from metering.models import EventType
 from metering.operations import ingest
+from metering.registering import change_event_type, publish_schema
 from pricing.periods import add_months
 from quoting import drafting
 from quoting import operations as quoting
@@ -106,6 +109,7 @@ def load(now: datetime) -> bool:
         _bill_and_collect(month_end, now)
     _use(this_month, now.date())
     _propose_new_prices(card, people, now - timedelta(days=1))
+    _say_what_events_carry(people, now - timedelta(days=1))
     _send_what_cannot_be_counted(now)
     demo_outcomes.settle(now)
     demo_outcomes.contest(people, now - timedelta(hours=1))
@@ -266,8 +270,29 @@ def _bill_and_collect(month_end: date, now: datetime) -> None:
         )
 
 
+def _say_what_events_carry(people: dict[str, User], at: datetime) -> None:
+    """The schema of the gateway's events, who looks after them, and which of them are billed."""
+    act = Act.of_user(people["eric"], "Agreed with the team of the gateway", at)
+    requests = EventType.objects.get(key="llm.request")
+    tokens = {"type": "integer", "minimum": 0}
+    schema = {
+        "type": "object",
+        "required": ["input_tokens", "output_tokens"],
+        "properties": {
+            "input_tokens": tokens | {"description": "What the customer sent"},
+            "output_tokens": tokens | {"description": "What the model wrote"},
+            "duration": {"type": "number", "minimum": 0, "description": "Until the last token"},
+            "test": {"type": "boolean", "description": "Traffic of our own", "examples": [False]},
+        },
+    }
+    publish_schema(requests, schema=schema, units={"duration": "ms"}, act=act)
+    change_event_type(
+        requests, name="Requests of models", owner=people["eric"], billable_when="NOT coalesce(test, false)", act=act
+    )
+
+
 def _send_what_cannot_be_counted(now: datetime) -> None:
-    """Three events with a mistake each: they wait in quarantine, with the reason."""
+    """Three events with a mistake each, which wait in quarantine with the reason; and one of our own, not billed."""
     when = now - timedelta(hours=2)
     good: dict[str, object] = {"input_tokens": 12_000, "output_tokens": 800}
     mistakes: Sequence[tuple[str, str, dict[str, object]]] = [
@@ -279,7 +304,9 @@ def _send_what_cannot_be_counted(now: datetime) -> None:
         Event(id=f"mistake-{number}", type=kind, time=when, customer_key=customer, properties=properties)
         for number, (customer, kind, properties) in enumerate(mistakes, start=1)
     ]
-    ingest(events, source=SOURCE, at=now)
+    own = Event(id="test-1", type="llm.request", time=when, customer_key="contoso", properties=good | {"test": True})
+    ingest([*events, own], source=SOURCE, at=now)
+    at_risk.estimate(at=now)
 
 
 def _at(day: date) -> datetime:

@@ -21,8 +21,9 @@ from governance.change import change
 from governance.models import ApprovalPolicy, ApprovalRequest, SystemKey
 from governance.policies import install_policies
 from invoicing.models import UnpricedUsage
+from metering.aliases import define_alias
 from metering.defining import define_meter
-from metering.models import Meter, Outcome, OutcomeDefinition
+from metering.models import CustomerAlias, Meter, Outcome, OutcomeDefinition
 from metering.outcomes import decisions
 from metering.outcomes.definitions import define_outcome
 from metering.outcomes.reporting import report
@@ -167,6 +168,13 @@ def costs_features_and_rules() -> None:
     feature = catalog.create_feature(key="sso", name="Single sign-on", act=ann)
     catalog.grant_feature(product("platform-fee"), feature, act=ann)
     catalog.create_rule(name="Everybody", card=card(), conditions={}, act=ann)
+
+
+def alias(key: str = "contoso-eu", customer_key: str = "contoso") -> CustomerAlias:
+    """Another name that Contoso's usage comes under."""
+    contoso()
+    found = CustomerAlias.objects.filter(key=key).first()
+    return found or define_alias(key=key, customer_key=customer_key, act=act("eric", "Their gateway says so"))[0]
 
 
 def publish(charges: dict[str, Charge], *, effective_from: datetime = NOW, at: datetime = NOW) -> RateCardVersion:

@@ -199,6 +199,7 @@ def _live() -> None:
     invoicing.bill_due(through=MAR, act=act("Again", MAR))
     cast.unpriced_usage(contract)
     cast.outcomes()
+    cast.alias()
     outbox.drain(at=MAR)
     roll_up()
     for number in ("1", "2"):

@@ -64,6 +64,7 @@ GUARDS = [
     *rewriting("invoicing_unpricedusage", "reason = 'none'", "what was found unpriced stays"),
     *rewriting("metering_usageevent", "customer_key = 'eve'"),
     *rewriting("metering_usageidentity", "event = 1", "kept for ever"),
+    *rewriting("metering_eventtypeversion", "schema = '[]'"),
     *rewriting("metering_outcome", "value = 5", "what was reported never changes"),
     *rewriting("metering_outcomeentry", "because = ''", "what happened to an outcome stays"),
     Guard(

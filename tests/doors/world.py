@@ -58,6 +58,7 @@ def build() -> World:
     for buyer in (*buyers, None):
         use(buyer.key if buyer else "nobody")
     flag()
+    cast.alias()
     invoicing.bill_due(through=BILLING_DAY, act=act("Billing day"))
     for contract in signed:
         cast.unpriced_usage(contract)

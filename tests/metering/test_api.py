@@ -228,12 +228,13 @@ def test_the_schema_shows_examples(client: Client, db: None) -> None:
     report = schema["paths"]["/api/v1/usage-events"]["post"]
     body = report["requestBody"]["content"]["application/json"]
     assert body["examples"]["AnEvent"]["value"][0]["id"] == "req-7f3a"
-    assert set(report["responses"]) == {"200", "400", "413", "415", "503"}
+    assert set(report["responses"]) == {"200", "400", "413", "415", "429", "503"}
     assert set(report["requestBody"]["content"]) == set(FORMS)
     assert [p["name"] for p in schema["paths"]["/api/v1/usage"]["get"]["parameters"]] == [
         "customer",
         "from",
         "meter",
+        "reconcile",
         "to",
     ]
 
