@@ -27,6 +27,7 @@ from governance.admin_filters import OpenFirst
 from governance.doors import may
 from metering import quarantine
 from metering.admin_json import pretty
+from metering.admin_links import trace_link
 from metering.models import QuarantinedEvent
 from metering.piles import Pile, piles, whole
 from pricing.money import round_amount
@@ -142,9 +143,9 @@ class QuarantinedEventAdmin(GovernedAdmin):
         "remedy",
         "shown_body",
         ("owner", "shown_worth"),
-        ("state", "decided"),
+        ("state", "decided", "traced"),
     ]
-    readonly_fields = ["remedy", "shown_body", "shown_worth", "state", "decided"]
+    readonly_fields = ["remedy", "shown_body", "shown_worth", "state", "decided", "traced"]
     actions_detail = ["replay", "dismiss", "hand_over"]
 
     @display(description="Reason", ordering="reason")
@@ -158,6 +159,10 @@ class QuarantinedEventAdmin(GovernedAdmin):
     @display(description="State", ordering="resolution", label=STATE_COLOURS)
     def shown_resolution(self, event: QuarantinedEvent) -> tuple[str, str]:
         return event.resolution, self.state(event)
+
+    @display(description="Trace")
+    def traced(self, event: QuarantinedEvent) -> SafeString:
+        return trace_link(event.source, event.event_id)
 
     @display(description="State")
     def state(self, event: QuarantinedEvent) -> str:
