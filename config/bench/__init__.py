@@ -1,19 +1,20 @@
 """How fast, against the limit of the same machine in the same minute: `manage.py bench NAME`.
 
-A bench is a function that yields `Figure`s, named in `BENCHES`. Absolute numbers say little on somebody else's
-machine; each comes with what the bare tool below it (COPY, `rate()`, WeasyPrint) does with the same data right after.
+A bench is a function of (usage, progress) that yields `Figure`s, named in `BENCHES`; `usage` takes `events` too.
+Absolute numbers say little on somebody else's machine; each comes with what the bare tool below it (COPY, `rate()`,
+WeasyPrint) does with the same data right after.
 """
 
 from collections.abc import Callable, Iterator
 
-from config.bench import ingest, journey, pricing
+from config.bench import ingest, journey, pricing, usage
 from config.bench.figures import Figure, Progress
-from config.journey.usage_file import Request
 
-BENCHES: dict[str, Callable[[list[Request], Progress], Iterator[Figure]]] = {
+BENCHES: dict[str, Callable[..., Iterator[Figure]]] = {
     "ingest": ingest.figures,
     "journey": journey.figures,
     "pricing": pricing.figures,
+    "usage": usage.figures,
 }
 
 __all__ = ["BENCHES", "Figure", "Progress"]

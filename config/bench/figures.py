@@ -14,7 +14,7 @@ class Figure:
     """One figure and the limit measured beside it, in the same unit.
 
     `ratio` says how near the limit it comes: 1 is at it, 0.5 is half as fast. For something per second that is value
-    / limit; for a duration or a count (`unit` is "s" or "queries") limit / value.
+    / limit; for a duration or a count (`unit` is "s", "queries" or "MB") limit / value.
     """
 
     bench: str
@@ -25,7 +25,7 @@ class Figure:
 
     @property
     def ratio(self) -> float:
-        return self.limit / self.value if self.unit in ("s", "queries") else self.value / self.limit
+        return self.limit / self.value if self.unit in ("s", "queries", "MB") else self.value / self.limit
 
     @property
     def numbers(self) -> tuple[float, float, float]:

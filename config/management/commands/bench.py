@@ -21,6 +21,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object per figure and line, on stdout")
         parser.add_argument("--usage", type=Path, help="CSV as for `manage.py journey`; otherwise a made-up month")
 
+        parser.add_argument("--events", type=int, help="how many events `bench usage` stores; 1,000,000 unless told")
+
     def handle(self, *args: Any, name: str, usage: Path | None, **options: Any) -> None:
         if name not in BENCHES:
             raise CommandError(f"There is no bench {name!r}; there is {', '.join(BENCHES)}.")
@@ -29,9 +31,12 @@ class Command(BaseCommand):
         except usage_file.BadFile as problem:
             raise CommandError(str(problem)) from problem
         logging.disable(logging.WARNING)
+        if options["events"] and name != "usage":
+            raise CommandError("--events is for `bench usage`.")
+        more = {"events": options["events"]} if options["events"] else {}
         figures = []
         with Console(stderr=True).status("Setting the stage") as status:
-            for figure in BENCHES[name](requests, status.update):
+            for figure in BENCHES[name](requests, status.update, **more):
                 figures.append(figure)
                 if options["json"]:
                     self.stdout.write(json.dumps(figure.as_json()))
