@@ -241,6 +241,9 @@ SPECTACULAR_SETTINGS = {
         "InvoiceStatus": "invoicing.schema.ISSUED_STATUSES",
         "InvoiceKind": "invoicing.models.Invoice.Kind",
         "InvoiceLineKind": "invoicing.models.InvoiceLine.Kind",
+        "OutcomeStatus": "metering.models.Outcome.Status",
+        "OutcomeSource": "metering.models.Outcome.Source",
+        "OutcomeEntryKind": "metering.models.OutcomeEntry.Kind",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -251,6 +254,7 @@ SPECTACULAR_SETTINGS = {
 # ---------------------------------------------------------------- usage
 USAGE_WINDOW_DAYS = env.int("USAGE_WINDOW_DAYS", default=34)  # what is older when it comes goes to quarantine
 USAGE_RETENTION_MONTHS = env.int("USAGE_RETENTION_MONTHS", default=0)  # 0: events are kept for ever
+USAGE_REQUESTS_AT_ONCE = env.int("USAGE_REQUESTS_AT_ONCE", default=6)  # of one sender, others want their turn; 0: any
 USAGE_TIMEOUT_SECONDS = env.int("USAGE_TIMEOUT_SECONDS", default=20)  # then the sender is told to come again
 # What is flagged for a person to look at, and what of it holds an invoice back (spike, silence, duplicates, skew).
 FLAG_SPIKE_FACTOR = Decimal(env.str("FLAG_SPIKE_FACTOR", default="4"))  # of a usual day

@@ -10,14 +10,18 @@ from django.db import connection, transaction
 
 from governance.acts import Refused
 from metering import queries
+from metering.crowding import take_place
 from metering.events import Event, Problem, Rejected, body_hash, json_of, pointer
 from metering.identities import hashes, identity_of
 from metering.intake import Batch
+from metering.models import OutcomeDefinition
+from metering.models.outcomes import OUTCOME, OUTCOMES
 from metering.rules import rules_for
 from metering.screening import Objection, Reason, Screen
 from metering.store import Row
 
 ACCEPTED, DUPLICATE, CONFLICT, QUARANTINED = "accepted", "duplicate", "conflict", "quarantined"
+_NO_USAGE = Objection(Reason.INVALID, "Outcomes are reported to /api/v1/outcomes, and counted when they are final.")
 
 _QUARANTINE = """
     INSERT INTO metering_quarantinedevent
@@ -41,7 +45,7 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str = ""
 
 
-def ingest(events: Sequence[Event], *, source: str, at: datetime) -> list[Verdict]:
+def ingest(events: Sequence[Event], *, source: str, at: datetime, at_once: int = 0) -> list[Verdict]:
     """Take in what a source reports; a verdict for each event, in order. Durable once it returns.
 
     Identity comes first: what is already counted answers duplicate (or conflict, if it says something else), whatever
@@ -52,10 +56,13 @@ def ingest(events: Sequence[Event], *, source: str, at: datetime) -> list[Verdic
     if not events:
         return []
     screen = _screen(events, at, timedelta(days=settings.USAGE_WINDOW_DAYS))
-    rows, objections = _rows(events, source, screen), screen.objections(events)
+    rows = _rows(events, source, screen)
+    objections = _no_outcomes(rows, screen.objections(events))
     _refuse_rejected(rows, objections)
     with transaction.atomic():
         _wait_at_most(settings.USAGE_TIMEOUT_SECONDS)
+        if at_once:
+            take_place(source, at_once)
         batch = Batch(source, at)
         verdicts = _stored(batch, events, rows, objections)
         _quarantine([each for each in zip(events, rows, verdicts, strict=True) if each[2].reason], at)
@@ -113,6 +120,19 @@ def _rows(events: Sequence[Event], source: str, screen: Screen) -> list[Row]:
             )
         )
     return rows
+
+
+def _no_outcomes(rows: Sequence[Row], objections: list[Objection | None]) -> list[Objection | None]:
+    """The same, and that what counts an outcome is no usage to send: it would escape settlement, and reversal."""
+    named = {row.type for row in rows if row.type.startswith(OUTCOME)}
+    keys = OutcomeDefinition.objects.filter(key__in=[each.removeprefix(OUTCOME) for each in named]) if named else ()
+    types = {each.event_type for each in keys}
+    if not types and all(row.identity.source != OUTCOMES for row in rows):
+        return objections
+    return [
+        _NO_USAGE if row.type in types or row.identity.source == OUTCOMES else objection
+        for row, objection in zip(rows, objections, strict=True)
+    ]
 
 
 def _refuse_rejected(rows: Sequence[Row], objections: Sequence[Objection | None]) -> None:

@@ -12,6 +12,11 @@ from governance.entities import Entity, Lifecycle, append_only
 from metering.models.events import ExactDecoder
 from metering.models.fields import ExactNumber
 
+OUTCOME = "outcome."
+"""What the types of outcomes' usage events begin with."""
+OUTCOMES = "outcomes"
+"""The source of outcomes' usage events, and of no others."""
+
 _numbers_as_they_are = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -55,7 +60,7 @@ class OutcomeDefinition(Entity):
     @property
     def event_type(self) -> str:
         """The type of the usage events by which meters count its outcomes."""
-        return f"outcome.{self.key}"
+        return f"{OUTCOME}{self.key}"
 
 
 class Outcome(Lifecycle):

@@ -21,11 +21,12 @@ from governance.admin_base import GovernedAdmin, figure, operation, pill, subjec
 from metering.admin_json import pretty
 from metering.admin_links import trace_link
 from metering.models import Outcome, OutcomeDefinition, OutcomeEntry
+from metering.models.outcomes import OUTCOMES
 from metering.outcomes import decisions
 from metering.outcomes.definitions import define_outcome, revise_outcome
 from metering.outcomes.forms import DefinitionForm, EvidenceForm
 from metering.outcomes.queries import standing
-from metering.outcomes.reports import SOURCE, Evidence
+from metering.outcomes.reports import Evidence
 
 Status = Outcome.Status
 COLOURS = {"provisional": "warning", "final": "success", "reversed": "", "disputed": "danger"}
@@ -291,6 +292,6 @@ def _counted(definition: OutcomeDefinition, status: str, count: int) -> SafeStri
 def _entries(outcome: Outcome) -> list[tuple[OutcomeEntry, str, SafeString | str]]:
     """What happened to it, newest first: each with its colour and where its usage event went."""
     return [
-        (each, ENTRY_COLOURS[each.kind], trace_link(SOURCE, each.event_id) if each.event_id else "")
+        (each, ENTRY_COLOURS[each.kind], trace_link(OUTCOMES, each.event_id) if each.event_id else "")
         for each in outcome.entries.order_by("-id")
     ]

@@ -163,7 +163,7 @@ class DecisionView(OutcomeDoor):
 
 
 def _decision(name: str, decide: Callable[..., Outcome], summary: str, description: str) -> Any:
-    view = type(f"{name.title()}View", (DecisionView,), {"decide": staticmethod(decide)})
+    view: Any = type(f"{name.title()}View", (DecisionView,), {"decide": staticmethod(decide)})
     told = extend_schema(
         operation_id=f"{name}_outcome",
         summary=summary,

@@ -6,7 +6,7 @@ from typing import Any
 from metering.events import Event
 from metering.intake import Batch
 from metering.models import Outcome
-from metering.outcomes.reports import SOURCE
+from metering.models.outcomes import OUTCOMES
 from metering.store import Row
 
 FINAL, REVERSED = "final", "reversed"
@@ -32,7 +32,7 @@ def event_of(outcome: Outcome, kind: str) -> Event:
         time=outcome.counted_at or outcome.occurred_at,
         customer_key=outcome.customer_key,
         properties=properties | {"quantity": sign, "source": outcome.source},
-        source=SOURCE,
+        source=OUTCOMES,
     )
 
 
@@ -42,4 +42,4 @@ def count(rows: Sequence[Row], batch: Batch) -> None:
     batch.close()
     if there:
         event_id = next(iter(there)).event_id
-        raise RuntimeError(f"somebody else's event is counted as {SOURCE}/{event_id}; the outcome cannot be")
+        raise RuntimeError(f"somebody else's event is counted as {OUTCOMES}/{event_id}; the outcome cannot be")

@@ -7,10 +7,11 @@ from governance.acts import Act, Refused
 from governance.change import change
 from metering.intake import Batch
 from metering.models import Outcome, OutcomeEntry
+from metering.models.outcomes import OUTCOMES
 from metering.operations import judged_rows
 from metering.outcomes.counting import REVERSED, count, event_id_of, event_of
 from metering.outcomes.entries import Kind, entry, evidence_entry
-from metering.outcomes.reports import SOURCE, Evidence
+from metering.outcomes.reports import Evidence
 
 Status = Outcome.Status
 
@@ -82,7 +83,7 @@ def _locked(outcome: Outcome) -> Outcome:
 
 def _take_back(outcome: Outcome, act: Act) -> str:
     """Billable as it was when it was counted, whatever the rule says by now."""
-    batch = Batch(SOURCE, act.at)
-    ((row, _),) = judged_rows([event_of(outcome, REVERSED)], source=SOURCE, at=act.at)
+    batch = Batch(OUTCOMES, act.at)
+    ((row, _),) = judged_rows([event_of(outcome, REVERSED)], source=OUTCOMES, at=act.at)
     count([replace(row, is_billable=outcome.is_billable)], batch)
     return event_id_of(outcome, REVERSED)

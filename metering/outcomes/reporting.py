@@ -11,16 +11,17 @@ from django.db import transaction
 from governance.acts import Act, Refused
 from metering.events import Path, Problem, Wrong, pointer
 from metering.models import Outcome, OutcomeDefinition, OutcomeEntry
+from metering.models.outcomes import OUTCOMES
 from metering.operations import judged_rows
 from metering.outcomes.counting import FINAL, event_of
 from metering.outcomes.entries import Kind, entry, evidence_entry, tell
-from metering.outcomes.reports import SOURCE, Report, report_objection
+from metering.outcomes.reports import Report, report_objection
 from metering.screening import Objection, Reason
 
 Status, Scope = Outcome.Status, OutcomeDefinition.Scope
 REPORTED, EXISTING = "reported", "existing"
 _SCOPES = {Scope.CUSTOMER: "", Scope.MONTH: "%Y-%m", Scope.DAY: "%Y-%m-%d"}
-_FIELDS = {
+_FIELDS: dict[str, str] = {
     Reason.UNKNOWN_CUSTOMER: "customer",
     Reason.UNKNOWN_TYPE: "outcome",
     Reason.TOO_EARLY: "time",
@@ -79,7 +80,7 @@ def _outcomes(reports: Sequence[Report], at: datetime) -> list[Outcome]:
     wrong = {index: found for index, each in enumerate(reports) if (found := _wrong(each, definitions, at))}
     good = [index for index in range(len(reports)) if index not in wrong]
     outcomes = [_outcome(reports[index], definitions[reports[index].outcome], at) for index in good]
-    judged = judged_rows([event_of(each, FINAL) for each in outcomes], source=SOURCE, at=at)
+    judged = judged_rows([event_of(each, FINAL) for each in outcomes], source=OUTCOMES, at=at)
     for index, outcome, (row, objection) in zip(good, outcomes, judged, strict=True):
         outcome.customer_key = row.customer_key
         if objection:

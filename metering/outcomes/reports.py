@@ -10,8 +10,6 @@ import msgspec
 from metering.events import DECIMALS, WHOLE_DIGITS, Event, Wrong, exact_number, objection
 from metering.reading import Form
 
-SOURCE = "outcomes"
-"""Whose the usage events of outcomes are."""
 OWN = ("quantity", "value", "confidence", "source")
 """Properties that every outcome's event has, or may have; a report cannot name others so."""
 MAX_EVIDENCE = 20

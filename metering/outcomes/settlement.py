@@ -9,10 +9,10 @@ from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet, Subquery
 from governance.acts import Act
 from metering.intake import Batch
 from metering.models import Outcome, OutcomeDefinition, OutcomeEntry
+from metering.models.outcomes import OUTCOMES
 from metering.operations import judged_rows
 from metering.outcomes.counting import FINAL, count, event_id_of, event_of
 from metering.outcomes.entries import Kind, entry, tell
-from metering.outcomes.reports import SOURCE
 
 AT_ONCE = 500
 
@@ -52,8 +52,8 @@ def _settle(due: Sequence[Outcome], act: Act) -> None:
         outcome.final_at = _final_at(outcome)
         in_final = outcome.definition.counts_in == OutcomeDefinition.CountsIn.FINAL
         outcome.counted_at = outcome.final_at if in_final else outcome.occurred_at
-    batch = Batch(SOURCE, act.at)
-    rows = [row for row, _ in judged_rows([event_of(each, FINAL) for each in due], source=SOURCE, at=act.at)]
+    batch = Batch(OUTCOMES, act.at)
+    rows = [row for row, _ in judged_rows([event_of(each, FINAL) for each in due], source=OUTCOMES, at=act.at)]
     for outcome, row in zip(due, rows, strict=True):
         outcome.is_billable = row.is_billable
     count(rows, batch)

@@ -8,13 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from governance.models import Change
 from metering.defining import define_meter
 from metering.events import Event
+from metering.intake import Batch
 from metering.models import EventType, Meter, Outcome, OutcomeDefinition, UsageEvent, UsageIdentity
-from metering.operations import ingest
+from metering.operations import ingest, rows_of
 from metering.outcomes.decisions import attach_evidence, dispute, reverse, uphold
 from metering.outcomes.reporting import report
 from metering.outcomes.reports import Evidence
@@ -229,10 +230,28 @@ def test_the_rule_of_the_type_says_what_is_billable_and_a_reversal_follows_what_
     assert UsageEvent.objects.filter(is_billable=False).count() == 2
 
 
+def test_an_outcome_cannot_be_sent_as_usage(meters: list[Meter]) -> None:
+    """Neither by its type nor by the source of its events: it would escape settlement, or take another's place."""
+    outcome = reported(value=Decimal(1))
+    properties = {"quantity": 5, "value": 5}
+    sent = [
+        Event("e1", "outcome.resolution", NOON, "contoso", properties),
+        Event(f"{outcome.pk}/final", "llm.request", NOON, "contoso", properties, source="outcomes"),
+        Event("e2", "outcome.other", NOON, "contoso"),
+    ]
+    verdicts = ingest(sent, source="eve", at=NOON)
+    assert [each.reason for each in verdicts] == ["invalid", "invalid", "unknown_type"]
+    assert settle() == 1
+    assert used("resolutions", NOON, 7) == 1
+
+
 def test_somebody_elses_event_is_never_taken_for_an_outcomes(resolution: OutcomeDefinition) -> None:
     outcome = reported()
     event = Event(f"{outcome.pk}/final", "outcome.resolution", NOON, "contoso", {"quantity": 5}, source="outcomes")
-    ingest([event], source="eve", at=NOON)
+    with transaction.atomic():
+        batch = Batch("by hand", NOON)
+        batch.take(rows_of([event], source="by hand", at=NOON))
+        batch.close()
     with nothing_written(), pytest.raises(RuntimeError, match="somebody else's event"):
         settle()
     assert now(outcome).status == "provisional"
