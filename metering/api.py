@@ -3,6 +3,7 @@
 from typing import IO, Any
 
 import msgspec
+from django.conf import settings
 from django.http import HttpResponse
 from django.urls import path
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
@@ -17,6 +18,7 @@ from governance.doors import SEE_EVERY_CUSTOMER, HasScope, may
 from metering import operations, queries
 from metering.billable import Tally
 from metering.compression import ENCODINGS, UnknownEncoding, inflated
+from metering.crowding import Crowded
 from metering.events import MAX_BYTES, Rejected, TooLarge, Unreadable, json_of
 from metering.models import Meter, QuarantinedEvent, UsageEvent
 from metering.reading import FORMS, located, read
@@ -25,6 +27,7 @@ from metering.schema import (
     EVENT,
     REFUSAL,
     REPORTING,
+    TOO_MANY,
     UNAVAILABLE,
     VERDICTS,
     CloudEventIn,
@@ -53,6 +56,14 @@ _STATUS: dict[type[Unreadable], int] = {
     TooLarge: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
     UnknownEncoding: status.HTTP_415_UNSUPPORTED_MEDIA_TYPE,
 }
+
+
+class TooMany(APIException):
+    """429 with Retry-After: this sender has as many requests under way as it may have; others want their turn."""
+
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+    default_detail = TOO_MANY["detail"]
+    wait = 1
 
 
 class EventsParser(BaseParser):
@@ -133,6 +144,7 @@ class UsageEventsView(APIView):
             400: UsageRefusalOut,
             413: UsageRefusalOut,
             415: UsageRefusalOut,
+            429: UsageUnavailableOut,
             503: UsageUnavailableOut,
         },
         examples=[
@@ -144,6 +156,7 @@ class UsageEventsView(APIView):
             ),
             OpenApiExample("Verdicts", VERDICTS, response_only=True, status_codes=["200"]),
             OpenApiExample("Unreadable", REFUSAL, response_only=True, status_codes=["400"]),
+            OpenApiExample("Too many at once", TOO_MANY, response_only=True, status_codes=["429"]),
             OpenApiExample("Out of reach", UNAVAILABLE, response_only=True, status_codes=["503"]),
         ],
     )
@@ -153,7 +166,10 @@ class UsageEventsView(APIView):
             raise Malformed(Unreadable("The body is empty: send events."))
         source = request.system_key.name  # type: ignore[attr-defined]
         try:
-            verdicts = operations.ingest(events, source=source, at=clock.now())
+            at_once = settings.USAGE_REQUESTS_AT_ONCE
+            verdicts = operations.ingest(events, source=source, at=clock.now(), at_once=at_once)
+        except Crowded:
+            raise TooMany from None
         except Rejected as refusal:
             form, is_single = request.form  # type: ignore[attr-defined]
             raise Malformed(located(refusal, form, is_single=is_single)) from None

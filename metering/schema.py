@@ -137,13 +137,15 @@ REFUSAL = {
     "errors": [{"index": 1, "pointer": "/1/time", "message": "Invalid RFC3339 encoded datetime"}],
 }
 UNAVAILABLE = {"detail": "The database does not answer at the moment; nothing was acknowledged. Please send it again."}
+TOO_MANY = {"detail": "You have too many requests under way at once; nothing was acknowledged. Please send it again."}
 REPORTING = (
     f"One event or many, up to {MAX_EVENTS:,} and {MAX_BYTES // 1024**2} MB unpacked, and {MAX_EVENT_BYTES // 1024} kB "
     "an event. JSON (one or an array), one event a line (`application/x-ndjson`), or CloudEvents 1.0, one or a batch; "
     "packed with gzip or zstd if you say so in `Content-Encoding`. The answer comes after the events are stored for "
     "good and says what became of each, in order. Send a batch again whenever in doubt: an id of a source counts once, "
     "for ever. A malformed event refuses the whole request, and the answer points at it and its field (RFC 6901). "
-    "503 means that nothing was acknowledged: send it again after `Retry-After` seconds.\n\n"
+    "429 (too many requests of yours are under way at once) and 503 mean that nothing was acknowledged: send it again "
+    "after `Retry-After` seconds.\n\n"
     "The customer of a CloudEvent is its extension attribute `customer`, or else `subject`, or else `data.customer`; "
     "`time` is needed, `data` is a JSON object and becomes the properties, other attributes are not kept."
 )
