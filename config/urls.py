@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health", health, name="health"),
     path("api/v1/", include("metering.api")),
     path("api/v1/", include("metering.api_registry")),
+    path("api/v1/", include("metering.api_meters")),
     path("api/v1/", include("metering.api_quarantine")),
     path("api/v1/", include("metering.outcomes.api")),
     path("api/v1/", include("catalog.api")),

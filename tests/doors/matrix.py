@@ -180,6 +180,11 @@ API = {
         for verb in ("evidence", "reverse", "dispute", "uphold")
     },
     "GET usage": ("usage:read", "ann cara cleo eric ada"),
+    "GET meters": ("usage:read", "ann cara cleo eric ada"),
+    "POST meters": ("usage:manage", "ann eric"),
+    "GET meters/<slug:key>": ("usage:read", "ann cara cleo eric ada"),
+    "PUT meters/<slug:key>": ("usage:manage", "ann eric"),
+    "POST meters/preview": ("usage:read", "ann cara cleo eric ada"),
     "GET event-types": ("usage:read", "ann cara cleo eric ada"),
     "POST event-types": ("usage:manage", "ann eric"),
     "GET event-types/<str:key>": ("usage:read", "ann cara cleo eric ada"),
