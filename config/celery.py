@@ -23,6 +23,7 @@ app.conf.beat_schedule = {
     "flag usage that looks wrong": {"task": "metering.tasks.flag_usage", "schedule": 15 * MINUTES},
     "estimate what quarantine is worth": {"task": "metering.tasks.estimate_at_risk", "schedule": 1 * MINUTES},
     "add usage to its daily totals": {"task": "metering.tasks.roll_up", "schedule": 2 * SECONDS},
+    "remove what was given up": {"task": "metering.tasks.sweep_usage", "schedule": 60 * MINUTES},
     "retire old usage": {"task": "metering.tasks.retire_usage", "schedule": 60 * MINUTES},
     "settle outcomes that are due": {"task": "metering.tasks.settle_outcomes", "schedule": 1 * MINUTES},
     "bill what is due": {"task": "invoicing.tasks.bill_due", "schedule": 5 * MINUTES},

@@ -45,6 +45,9 @@ class EventStore(Protocol):
     def close(self, batch: UsageBatch) -> None:
         """Write down what a batch was, after its rows: they count when the surrounding transaction commits."""
 
+    def sweep(self, at: datetime) -> int:
+        """Remove what is left of batches that were given up, and never counted; gives how many batches."""
+
     def append(self, rows: Mapping[int, Row]) -> None:
         """Store rows by their numbers (see `UsageEvent.id`). They count when the surrounding transaction commits."""
 
@@ -105,6 +108,9 @@ class PostgresEventStore:
 
     def close(self, batch: UsageBatch) -> None:
         batch.save(force_insert=True)
+
+    def sweep(self, at: datetime) -> int:
+        return 0  # they are taken back with their transaction
 
     def append(self, rows: Mapping[int, Row]) -> None:
         ordered = sorted(rows.items(), key=_by_customer)

@@ -6,6 +6,7 @@ from governance.acts import Act
 from governance.clock import now
 from metering import at_risk, flags, retention, rollups
 from metering.outcomes.settlement import AT_ONCE, settle_due
+from metering.store import event_store
 
 MOST_BLOCKS = 20
 """Of quarantined events, or of batches, in one round."""
@@ -17,6 +18,12 @@ def roll_up() -> None:
     for _ in range(MOST_BLOCKS):
         if not rollups.roll_up():
             break
+
+
+@shared_task(name="metering.tasks.sweep_usage")
+def sweep_usage() -> None:
+    """Remove what a store elsewhere holds of batches that were given up; it never counted."""
+    event_store().sweep(now())
 
 
 @shared_task(name="metering.tasks.retire_usage")

@@ -1,56 +1,37 @@
-"""States in ClickHouse's SQL: each column is text, so that all aggregations can be asked in one statement."""
+"""States in ClickHouse's SQL. Numbers come as text, which keeps every digit and is read soonest."""
 
+from collections.abc import Sequence
 from decimal import Context, Decimal
-from typing import NamedTuple
+from typing import Any
 
 from metering.clickhouse.formulas import Value
 from metering.states import NEEDED, State
 
 MICROS = "toUnixTimestamp64Micro(event.occurred_at)"
-_VALUE = "assumeNotNull(event.value)"
-_LATEST = f"concat(toString({MICROS}), ' ', toString(event.id), ' ', toString({_VALUE}))"
 _EXACT = Context(prec=200)
 
 
-class Columns(NamedTuple):
-    """What a group's state is read from; NULL where the aggregation needs none of it."""
-
-    events: int
-    total: str | None
-    moment: str | None
-    highest: str | None
-    lowest: str | None
-    latest: str | None
-    distinct: str | None
-
-
-def columns_of(aggregation: str, value: Value) -> str:
-    """Of a group of rows that have `value` (of which none is NULL), `occurred_at` and `id`."""
+def columns_of(aggregation: str, value: Value) -> list[str]:
+    """What a state is read from, of a group of rows; those of which the value is NULL are not in it."""
     written = {
-        "total": sum_of(value, _VALUE),
-        "moment": sum_of(value, _VALUE, f" * {MICROS}"),
-        "highest": f"toString(max({_VALUE}))",
-        "lowest": f"toString(min({_VALUE}))",
-        "latest": f"argMax({_LATEST}, tuple({MICROS}, event.id))",
-        "distinct": f"toString(uniqExact({_VALUE}))",
+        "total": sum_of(value, value.sql),
+        "moment": sum_of(value, value.sql, f" * {MICROS}"),
+        "highest": f"toString(max({value.sql}))",
+        "lowest": f"toString(min({value.sql}))",
+        "latest": f"argMaxIf(concat(toString({MICROS}), ' ', toString(event.id), ' ', "
+        f"toString(assumeNotNull({value.sql}))), tuple({MICROS}, event.id), isNotNull({value.sql}))",
+        "distinct": f"uniqExact({value.sql})",
     }
-    needed = NEEDED[aggregation]
-    columns = (f"CAST({sql if name in needed else 'NULL'} AS Nullable(String))" for name, sql in written.items())
-    return ", ".join(("toInt64(count())", *columns))
+    return [f"count({value.sql})", *(written[name] for name in NEEDED[aggregation])]
 
 
-def state(columns: Columns) -> State:
-    """What these columns say."""
-    moment = None if columns.moment is None else added(columns.moment)
-    return State(
-        columns.events,
-        None if columns.total is None else added(columns.total),
-        None if moment is None else moment.scaleb(-6, _EXACT),
-        _number(columns.highest),
-        _number(columns.lowest),
-        None if columns.latest is None else _latest(columns.latest),
-        None if columns.distinct is None else int(columns.distinct),
-    )
+def state(aggregation: str, columns: Sequence[Any]) -> State:
+    """What these columns say; `events` is 0 where no row of the group is in it."""
+    events, *needed = columns
+    if not events:
+        return State()
+    found = dict(zip(NEEDED[aggregation], needed, strict=True))
+    return State(events, **{name: _READ[name](text) for name, text in found.items()})
 
 
 def sum_of(value: Value, sql: str, times: str = "") -> str:
@@ -73,10 +54,20 @@ def number(text: str) -> Decimal:
     return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
-def _number(text: str | None) -> Decimal | None:
-    return None if text is None else number(text)
+def _moment(texts: str) -> Decimal:
+    return added(texts).scaleb(-6, _EXACT)
 
 
 def _latest(text: str) -> tuple[Decimal, Decimal, Decimal]:
     micros, event, value = text.split(" ")
     return Decimal(micros).scaleb(-6), Decimal(event), number(value)
+
+
+_READ: dict[str, Any] = {
+    "total": added,
+    "moment": _moment,
+    "highest": number,
+    "lowest": number,
+    "latest": _latest,
+    "distinct": int,
+}

@@ -3,6 +3,7 @@
 from io import StringIO
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
@@ -14,3 +15,5 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         call_command("install_broker", stdout=StringIO())
         call_command("install", stdout=StringIO())
+        if settings.EVENT_STORE_URL:
+            call_command("move_events", adopt=True, stdout=self.stdout)

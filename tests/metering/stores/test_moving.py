@@ -191,6 +191,14 @@ def test_a_new_installation_keeps_its_events_there_from_the_first_on(elsewhere: 
     assert moving.adopt(elsewhere, at=NOON)
 
 
+def test_a_deployment_says_when_events_are_not_there_yet(elsewhere: Address, tokens: Meter) -> None:
+    send("e1")
+    assert moved(adopt=True) == "Usage events are still in PostgreSQL; `manage.py move_events` moves them.\n"
+    assert (rows(elsewhere), UsageEvent.objects.count()) == (0, 1)
+    moved()
+    assert moved(adopt=True) == ""
+
+
 def test_an_installation_with_events_moves_only_when_it_is_told_to(elsewhere: Address, tokens: Meter) -> None:
     send("e1")
     assert not moving.adopt(elsewhere, at=NOON)
