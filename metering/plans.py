@@ -93,8 +93,12 @@ def planned(requests: Sequence[Request], kept: Kept) -> list[Plan]:
 
     Requests of the same meter are of the same definition.
     """
-    digests = {meter.pk: digest_of(definition_of(meter)) for meter in _meters(requests)}
-    return [_plan(each, kept.series.get((str(each.meter.pk), digests[each.meter.pk]))) for each in requests]
+    found = {}
+    for meter in _meters(requests):
+        definition = definition_of(meter)
+        series = kept.series.get((str(meter.pk), digest_of(definition)))
+        found[meter.pk] = series and (*series, definition["dimensions"])
+    return [_plan(each, found[each.meter.pk]) for each in requests]
 
 
 def worth_it(plans: Sequence[Plan], kept: Kept) -> list[Plan]:
@@ -132,11 +136,10 @@ def refuse_changed(plans: Sequence[Plan], kept: Kept, as_of: Cutoff) -> None:
                 raise Retired(month)
 
 
-def _plan(request: Request, found: tuple[int, date | None] | None) -> Plan:
+def _plan(request: Request, found: tuple[int, date | None, Sequence[str]] | None) -> Plan:
     if found is None:
         return Plan(request, (request.period,))
-    series, since = found
-    dimensions = definition_of(request.meter)["dimensions"]
+    series, since, dimensions = found
     first, last = _whole_days(request.period)
     if since is not None and since > first:
         first = since

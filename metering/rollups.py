@@ -33,6 +33,8 @@ def roll_up(most: int = BLOCK) -> int:
     with transaction.atomic():
         if not _locked(wait=False):
             return 0
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL work_mem = '128MB'")  # a block is sorted, in one piece
         ready = _ready_series()
         batches = _waiting(most)
         if batches:

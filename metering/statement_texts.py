@@ -7,7 +7,7 @@ from metering.models.events import POSITIONS
 # What goes into these texts is our own, or made by `metering.formulas`, which quotes; all else is an argument.
 WANTED = """
     wanted AS (SELECT * FROM json_to_recordset(%(wanted)s) AS wanted (
-        number int, customer text, type text, value int, condition int, names int, unit text, zone text,
+        number int, customer text, type text, kind text, value int, condition int, names int, unit text, zone text,
         series bigint, first_day date, last_day date, places int[]
     ))
 """
@@ -33,7 +33,8 @@ NOT_VOID = """
 """
 # The events of one piece with what each adds. Planned as one probe of `usage_by_customer` for each piece.
 COUNTED = f"""
-    SELECT {{value}} AS value, {{parts}} AS parts, {{start}} AS start_at, event.occurred_at, event.id, {{identity}}
+    SELECT {{value}} AS value, {{parts}} AS parts, {{start}} AS start_at, event.occurred_at, event.id, wanted.kind,
+        {{identity}}
     FROM metering_usageevent AS event
     WHERE usage_slot(event.customer_key, event.type) = usage_slot(wanted.customer, wanted.type)
         AND event.customer_key = wanted.customer AND event.type = wanted.type AND event.is_billable
@@ -55,13 +56,15 @@ WAITING = f"""
             AND event.id < %(below)s
             AND event.id >> {POSITIONS} IN (SELECT id FROM metering_usagebatch WHERE NOT is_rolled_up)
             AND event.occurred_at >= %(first_day)s AND event.occurred_at < %(last_day)s
-            AND event.is_billable AND {NOT_VOID}
+            AND event.customer_key = ANY (%(customers)s) AND event.is_billable AND {NOT_VOID}
     )
 """  # noqa: S608
+WAITING_OF_ALL = WAITING.replace("AND event.customer_key = ANY (%(customers)s) ", "")
 OF_WAITING = """
     SELECT event.number, event.parts, event.start_at, {of_events}
     FROM (
-        SELECT wanted.number, {value} AS value, {parts} AS parts, {start} AS start_at, event.occurred_at, event.id
+        SELECT wanted.number, {value} AS value, {parts} AS parts, {start} AS start_at, event.occurred_at, event.id,
+            wanted.kind
         FROM wanted JOIN waiting AS event ON event.customer_key = wanted.customer AND event.type = wanted.type
             AND event.occurred_at >= wanted.first_day::timestamp AT TIME ZONE 'UTC'
             AND event.occurred_at < wanted.last_day::timestamp AT TIME ZONE 'UTC'
@@ -112,7 +115,10 @@ KEPT_START = "CASE WHEN wanted.unit <> '' THEN date_trunc(wanted.unit, kept.day:
 
 
 class Column(NamedTuple):
-    """A column of a state: of events, of daily totals, and of states that become one."""
+    """A column of a state: of events, of daily totals, and of states that become one.
+
+    Meters of all kinds share a statement; what only some kinds need is worked out for these alone.
+    """
 
     of_events: str
     of_days: str
@@ -122,12 +128,20 @@ class Column(NamedTuple):
 _EPOCH = "extract(epoch FROM event.occurred_at)"
 COLUMNS = {
     "events": Column("count(*) AS events", "sum(kept.events) AS events", "sum(events)::bigint"),
-    "total": Column("sum(event.value) AS total", "sum(kept.total) AS total", "sum(total)"),
-    "moment": Column(f"sum(event.value * {_EPOCH}) AS moment", "sum(kept.moment) AS moment", "sum(moment)"),
+    "total": Column(
+        "sum(event.value) FILTER (WHERE event.kind IN ('sum', 'average', 'weighted')) AS total",
+        "sum(kept.total) AS total",
+        "sum(total)",
+    ),
+    "moment": Column(
+        f"sum(event.value * {_EPOCH}) FILTER (WHERE event.kind = 'weighted') AS moment",
+        "sum(kept.moment) AS moment",
+        "sum(moment)",
+    ),
     "highest": Column("max(event.value) AS highest", "max(kept.highest) AS highest", "max(highest)"),
     "lowest": Column("min(event.value) AS lowest", "min(kept.lowest) AS lowest", "min(lowest)"),
     "latest": Column(
-        f"max(ARRAY[{_EPOCH}, event.id, event.value]) AS latest",
+        f"max(ARRAY[{_EPOCH}, event.id, event.value]) FILTER (WHERE event.kind = 'latest') AS latest",
         "max(ARRAY[extract(epoch FROM kept.latest_at), kept.latest_event, kept.latest])"
         " FILTER (WHERE kept.events > 0) AS latest",
         "max(latest)",

@@ -5,9 +5,9 @@ are not in these totals yet, and the events of pieces of time that no daily tota
 totals changed after it are such pieces too.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -26,7 +26,7 @@ from pricing.measures import Measured
 
 
 def totals(requests: Sequence[Request], as_of: Cutoff | None = None) -> dict[Key, Measured]:
-    """The answer to each request by its key; at most one statement for each aggregation and shape of requests.
+    """The answer to each request by its key; at most two statements for each shape of requests.
 
     Raises `Retired` where it needs events that are not there any more.
     """
@@ -47,24 +47,26 @@ def _found(requests: Sequence[Request], as_of: Cutoff) -> Found:
 
 def _states(plans: Sequence[Plan], as_of: Cutoff) -> Found:
     """By the place of each plan."""
-    placed = sorted(enumerate(plans), key=lambda each: each[1].request.shape)
-    for (aggregation, shape), group in groupby(placed, key=lambda each: each[1].request.shape):
-        places, asked = zip(*group, strict=True)
-        for number, of_it, state in _Question(aggregation, shape, asked, as_of).found():
+    by_form: dict[tuple[str, bool], list[int]] = defaultdict(list)
+    for place, plan in enumerate(plans):
+        _, shape = plan.request.shape
+        by_form[shape, plan.request.meter.aggregation == Meter.Aggregation.UNIQUE].append(place)
+    for (shape, is_unique), places in by_form.items():
+        for number, of_it, state in _Question(shape, is_unique, [plans[place] for place in places], as_of).found():
             yield places[number], of_it, state
 
 
 class _Question:
-    """Requests of one shape, asked in one statement."""
+    """Requests of one shape, asked in one statement: those that count different values, or those that do not."""
 
-    def __init__(self, aggregation: str, shape: str, plans: Sequence[Plan], as_of: Cutoff) -> None:
-        self.plans, self._shape, self._as_of = plans, shape, as_of
+    def __init__(self, shape: str, is_unique: bool, plans: Sequence[Plan], as_of: Cutoff) -> None:
+        self.plans, self._shape, self._is_unique, self._as_of = plans, shape, is_unique, as_of
         self._has_cutoff = as_of != EVERYTHING
         self._has_days = any(plan.series for plan in plans)
         self._has_pieces = (self._has_days and self._has_cutoff) or any(plan.pieces for plan in plans)
         self._formulas = _Formulas(plans)
-        needed = NEEDED[aggregation]
-        self._columns = needed if "distinct" in needed else ("events", *needed)
+        needed = {name for plan in plans for name in NEEDED[plan.request.meter.aggregation]}
+        self._columns = ["distinct"] if is_unique else ["events", *sorted(needed)]
 
     def found(self) -> Found:
         """The states, read as they come."""
@@ -80,12 +82,11 @@ class _Question:
 
     def _singles(self, rows: Iterator[tuple[Any, ...]]) -> Found:
         for number, parts, at, value, event in rows:
-            is_unique = self.plans[number].request.meter.aggregation == Meter.Aggregation.UNIQUE
-            yield number, (tuple(parts), at.astimezone(UTC)), single(1 if is_unique else value, at, event)
+            yield number, (tuple(parts), at.astimezone(UTC)), single(1 if self._is_unique else value, at, event)
 
     def _texts(self) -> Mapping[str, str]:
         """What the texts are filled with, from the inside out."""
-        is_whole, is_unique = self._shape == "whole", "distinct" in self._columns
+        is_whole, is_unique = self._shape == "whole", self._is_unique
         columns = [texts.COLUMNS[name] for name in self._columns]
         inner = {
             "value": one_of(self._formulas.values, "wanted.value"),
@@ -128,6 +129,7 @@ class _Question:
         first_day, last_day = _bounds(days)
         return {
             "wanted": self._formulas.as_json(self.plans),
+            "customers": list({plan.request.customer_key for plan in self.plans}),
             "pieces": msgspec.json.encode(pieces).decode(),
             "below": self._as_of.below,
             "batch": self._as_of.batch,
@@ -162,6 +164,7 @@ class _Formulas:
             "number": number,
             "customer": request.customer_key,
             "type": request.meter.event_type,
+            "kind": str(request.meter.aggregation),
             "value": value,
             "condition": condition,
             "names": self.names.index(parts_of(request.split.by)),
