@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from contracts.models import Contract, Customer
 from governance.models import Change
@@ -149,3 +152,53 @@ def test_an_ordinary_month_is_not_flagged(contract: Contract) -> None:
     assert flags.look(FEB_2) == []
     books.bill()
     assert month(contract).status == "finalized"
+
+
+def test_the_admin_shows_what_is_held_and_lets_finance_release_it(
+    spiked: Contract, cara: User, ann: User, signed_in: Any
+) -> None:
+    flags.look(MORNING)
+    books.bill()
+    draft = month(spiked)
+    release = reverse("admin:invoicing_invoice_release", args=[draft.pk])
+    assert signed_in(ann).post(release, {"_form_submitted": "on", "because": "Please"}).status_code == 403
+    client = signed_in(cara)
+    listed = client.get(reverse("admin:invoicing_invoice_changelist") + "?held=yes").content.decode()
+    page = client.get(reverse("admin:invoicing_invoice_change", args=[draft.pk])).content.decode()
+    finalize = reverse("admin:invoicing_invoice_finalize", args=[draft.pk])
+    assert ("Draft, held" in listed, "Held for review" in page, release in page, finalize in page) == (
+        True, True, True, False,
+    )  # fmt: skip
+    client.post(release, {"_form_submitted": "on", "because": "They ran a backfill"})
+    page = client.get(reverse("admin:invoicing_invoice_change", args=[draft.pk])).content.decode()
+    assert ("Held for review" in page, release in page, finalize in page) == (False, False, True)
+
+
+def test_flags_are_listed_open_first_and_resolved_with_a_reason(spiked: Contract, cara: User, signed_in: Any) -> None:
+    flags.look(MORNING)
+    client, flag = signed_in(cara), UsageFlag.objects.get(kind="spike", meter_key="input-tokens")
+    page = client.get(reverse("admin:metering_usageflag_change", args=[flag.pk])).content.decode()
+    assert ("10 times the usual" in page, "Tue 20 January 2026: 10,000,000 units" in page) == (True, True)
+    resolve = reverse("admin:metering_usageflag_resolve", args=[flag.pk])
+    client.post(resolve, {"_form_submitted": "on", "because": ""})
+    assert UsageFlag.objects.filter(resolved_at=None).count() == 4
+    client.post(resolve, {"_form_submitted": "on", "because": "A backfill"})
+    changelist = reverse("admin:metering_usageflag_changelist")
+    counts = [
+        client.get(changelist + query).context["cl"].result_count for query in ("", "?state=resolved", "?state=all")
+    ]
+    assert counts == [3, 1, 4]
+    assert UsageFlag.objects.get(pk=flag.pk).because == "A backfill"
+
+
+def test_many_drafts_take_as_many_queries_as_one(spiked: Contract) -> None:
+    flags.look(MORNING)
+    books.bill()
+    draft = Invoice.objects.select_related("customer").get(contract=spiked, kind="period")
+
+    def asked(*drafts: Invoice) -> int:
+        with CaptureQueriesContext(connection) as statements:
+            held(drafts)
+        return len(statements)
+
+    assert (asked(draft), asked(draft, draft, draft), asked()) == (3, 3, 0)
