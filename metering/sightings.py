@@ -105,7 +105,7 @@ def _texts(plans: Sequence[Plan]) -> dict[str, str]:
         "wanted": _WANTED,
         "pieces": texts.PIECES.format(changed=""),
         "waiting": texts.WAITING_OF_ALL,
-        "value": one_of([value_of(plan.request.meter) for plan in plans], "wanted.number"),
+        "value": one_of([f"({value_of(plan.request.meter)})::text" for plan in plans], "wanted.number"),
         "condition": one_of([condition_of(plan.request.meter) for plan in plans], "wanted.number"),
         "parts": one_of([parts_of(plan.request.split.by) for plan in plans], "wanted.number"),
     }

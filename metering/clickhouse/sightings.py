@@ -5,7 +5,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from metering.clickhouse.formulas import condition_of, values_of
+from metering.clickhouse.formulas import condition_of, value_of, values_of
 from metering.clickhouse.horizon import Horizon, horizon
 from metering.clickhouse.tables import EVENTS
 from metering.clickhouse.totals import instant_sql
@@ -18,7 +18,7 @@ _COUNTED = f"""
     FROM {EVENTS} AS event FINAL
     WHERE event.type = {{type}} AND event.is_billable
         AND event.occurred_at >= {{start_at}} AND event.occurred_at < {{end_at}}
-        AND {{horizon}} AND {{condition}}
+        AND {{horizon}} AND {{condition}} AND isNotNull({{value}})
 """
 _SEEN = f"SELECT {{number}} AS number {_COUNTED} LIMIT 1"
 _VALUES = f"""
@@ -63,5 +63,6 @@ def _written(template: str, number: int, asked: Asked, period: Period, counted: 
         end_at=instant_sql(period.end),
         horizon=counted.condition(),
         condition=condition_of(meter),
+        value=value_of(meter).sql,
         parts=values_of(names),
     )

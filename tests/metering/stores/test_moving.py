@@ -207,12 +207,12 @@ def test_an_installation_with_events_moves_only_when_it_is_told_to(elsewhere: Ad
 
 def test_a_batch_that_was_under_way_is_waited_for(elsewhere: Address, tokens: Meter) -> None:
     """A batch that began before the change stores here, and is copied; the next one stores there."""
+    assert _cut_off_at_once()
     with transaction.atomic():
         batch = Batch("gateway", NOON)
         assert not _cut_off_at_once()
         batch.take(operations.rows_of([event("e1")], source="gateway", at=NOON))
         batch.close()
-    assert _cut_off_at_once()
     moved()
     assert usage([TOKENS])[TOKENS] == 5
 
