@@ -15,7 +15,7 @@ from metering import queries
 from metering.admin_upload import UploadsUsage
 from metering.billable import Tally
 from metering.models import EventType, Meter
-from pricing.money import grouped
+from pricing.figures import grouped
 from pricing.periods import Period, add_months
 
 

@@ -1,6 +1,7 @@
 """Flags in the admin: what looks wrong with usage, the days around it, and what it turned out to be."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -16,7 +17,7 @@ from governance.admin_base import GovernedAdmin, figure, operation, pill
 from metering import flags
 from metering.day_chart import day_chart
 from metering.models import Meter, UsageFlag
-from pricing.money import ZERO, grouped
+from pricing.figures import grouped
 
 RESOLVE = "metering.change_usageflag"
 COLOURS = {"spike": "danger", "silence": "warning", "duplicates": "info", "skew": "info"}
@@ -117,4 +118,6 @@ def _chart(flag: UsageFlag) -> SafeString:
     last = max(flag.day, min(flag.day + timedelta(days=DAYS_AFTER), clock.now().date()))
     seen = flags.day_totals([flag.customer_key], [meter], first, last)[flag.customer_key, meter.key]
     days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
-    return day_chart([(day, seen.get(day, ZERO)) for day in days], meter.unit, marked={flag.day}, usual=flag.usual)
+    return day_chart(
+        [(day, seen.get(day, Decimal(0))) for day in days], meter.unit, marked={flag.day}, usual=flag.usual
+    )

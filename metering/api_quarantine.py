@@ -15,7 +15,7 @@ from metering.api_doors import REFUSED, RegistryDoor, Shape, asked, question
 from metering.events import json_of
 from metering.models import QuarantinedEvent
 from metering.piles import piles, whole
-from pricing.money import plain
+from pricing.figures import plain
 
 MOST_IDS = 1_000
 _LOOKUPS = {

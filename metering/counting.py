@@ -7,7 +7,7 @@ from metering.expressions import Kind, parse
 from metering.models import Meter, UsageEvent
 from metering.models.meters import Definition
 from metering.scalars import text_of
-from pricing.money import grouped
+from pricing.figures import grouped
 
 Aggregation = Meter.Aggregation
 

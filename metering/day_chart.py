@@ -7,8 +7,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from pricing.money import ZERO, grouped
+from pricing.figures import grouped
 
+ZERO = Decimal(0)
 WIDTH, HEIGHT = 720, 168
 LEFT, RIGHT, TOP, BOTTOM = 8, 8, 22, 22
 MOST_LABELS = 8

@@ -17,8 +17,8 @@ from metering.models import EventType, Meter, QuarantinedEvent, UsageBatch, Usag
 from metering.oddities import Limits, Odd
 from metering.store import event_store
 from metering.totals import Request
+from pricing.figures import grouped
 from pricing.measures import WHOLE, Split, parts_of, total
-from pricing.money import grouped
 from pricing.periods import Period
 
 Kind = UsageFlag.Kind

@@ -13,8 +13,8 @@ from metering.models import Meter, UsageEvent
 from metering.scalars import text_of
 from metering.store import event_store
 from metering.totals import Request
+from pricing.figures import plain
 from pricing.measures import WHOLE, total
-from pricing.money import plain
 from pricing.periods import Period, add_months, midnight
 
 EVENTS = 20

@@ -9,6 +9,9 @@ from fractions import Fraction
 from functools import lru_cache, total_ordering
 from typing import Self
 
+from pricing.figures import grouped as grouped
+from pricing.figures import plain as plain
+
 ZERO, ONE = Decimal(0), Decimal(1)
 
 # Sixty digits hold the product of any two numbers we accept (28 digits each): only a division can be inexact.
@@ -184,14 +187,6 @@ def share_of(amount: Decimal, share: Fraction) -> Decimal:
     return EXACT.divide(EXACT.multiply(amount, share.numerator), share.denominator)
 
 
-def plain(value: Decimal) -> str:
-    """Canonical text: fixed point, no exponent, no trailing zeros, no negative zero."""
-    text = format(value, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
-
-
 def fixed(value: Decimal, places: int) -> str:
     """Canonical text with at least so many decimals."""
     whole, _, decimals = plain(value).partition(".")
@@ -204,12 +199,6 @@ def parse(text: str) -> Decimal:
     if not isinstance(text, str) or not _PLAIN.fullmatch(text):
         raise ValueError("must be a number written in plain digits, as text")
     return Decimal(text)
-
-
-def grouped(value: Decimal) -> str:
-    """For people: 10,000,000 or 1,536.5."""
-    text = format(value, ",f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 @lru_cache(maxsize=4096)
