@@ -8,6 +8,7 @@ totals changed after it are such pieces too.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -23,6 +24,8 @@ from metering.plans import Plan, is_still, kept_for, planned, refuse_changed, re
 from metering.states import NEEDED, State, single
 from metering.totals import Found, Key, Request
 from pricing.measures import Measured
+
+ONE = Decimal(1)
 
 
 def totals(requests: Sequence[Request], as_of: Cutoff | None = None) -> dict[Key, Measured]:
@@ -82,7 +85,7 @@ class _Question:
 
     def _singles(self, rows: Iterator[tuple[Any, ...]]) -> Found:
         for number, parts, at, value, event in rows:
-            yield number, (tuple(parts), at.astimezone(UTC)), single(1 if self._is_unique else value, at, event)
+            yield number, (tuple(parts), at.astimezone(UTC)), single(ONE if self._is_unique else value, at, event)
 
     def _texts(self) -> Mapping[str, str]:
         """What the texts are filled with, from the inside out."""

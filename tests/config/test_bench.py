@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.bench import charge_speed, price_world, pricing
+from config.bench import charge_speed, price_world, pricing, usage
 from config.bench.figures import Figure
+from metering.models import UsageBatch, UsageEvent
 from tests.commands import manage
 
 USAGE = """TIMESTAMP,ContextTokens,GeneratedTokens
@@ -53,6 +54,22 @@ def test_a_card_takes_the_same_queries_for_few_contracts_and_for_many() -> None:
     assert figures[-1].ratio == 1
 
 
+@pytest.mark.django_db
+def test_usage_is_asked_for_while_events_wait_and_afterwards() -> None:
+    figures = list(usage.of_world(usage.Postgres(), 12_000, lambda _: None, asked=2, everybody=3))
+    assert [(figure.case, figure.unit) for figure in figures] == [
+        ("roll_up", "events/s"),
+        ("postgres one_customer_p50", "s"),
+        ("postgres one_customer_p95", "s"),
+        ("postgres waiting_p95", "s"),
+        ("postgres since_cutoff_p95", "s"),
+        ("postgres all_customers", "s"),
+        ("postgres memory", "MB"),
+    ]
+    assert UsageEvent.objects.count() == 12_000
+    assert not UsageBatch.objects.filter(is_rolled_up=False).exists()
+
+
 def test_the_ratio_is_one_at_the_limit_and_less_below_it() -> None:
     assert Figure("b", "c", 50, "events/s", 200).ratio == 0.25
     assert Figure("b", "c", 4, "s", 1).ratio == 0.25
@@ -60,7 +77,7 @@ def test_the_ratio_is_one_at_the_limit_and_less_below_it() -> None:
 
 
 def test_an_unknown_bench_names_those_there_are() -> None:
-    with pytest.raises(CommandError, match=r"^There is no bench 'nope'; there is journey, pricing\.$"):
+    with pytest.raises(CommandError, match=r"^There is no bench 'nope'; there is ingest, journey, pricing, usage\.$"):
         call_command("bench", "nope")
 
 
