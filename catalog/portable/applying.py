@@ -14,8 +14,8 @@ from catalog.portable.checking import check
 from catalog.portable.document import CardEntry, Document
 from catalog.portable.planning import CardPlan, Plan, plan
 from governance.acts import Act, Refused
+from metering.defining import define_meter, redefine_meter
 from metering.models import Meter
-from metering.defining import define_meter
 
 _NOT_DESCRIBED = ("kind", "meter", "grants", "costs", "is_active")
 _DRAFT, _RATES, _SUBMIT = "catalog.add_ratecardversion", "catalog.change_rate", "catalog.publish_ratecardversion"
@@ -27,6 +27,7 @@ _ADD = {
     "selection_rules": "catalog.add_selectionrule",
 }
 _CHANGE = {
+    "meters": "metering.change_meter",
     "features": "catalog.change_feature",
     "products": "catalog.change_product",
     "rate_cards": "catalog.change_ratecard",
@@ -109,8 +110,9 @@ def _describe(asked: Plan, act: Act) -> None:
     """Make and describe meters, features, products and cards as the file has them."""
     document, current = asked.document, asked.current
     for key, entry in _new(document.meters, current.meters):
-        filters = {name: list(values) for name, values in entry.filters.items()}
-        define_meter(key=key, **(_fields(entry) | {"filters": filters}), act=act)
+        define_meter(key=key, **_meter(entry), act=act)
+    for key, entry in _changed(document.meters, current.meters):
+        redefine_meter(Meter.objects.get(key=key), **_meter(entry), act=act)
     for key, entry in _new(document.features, current.features):
         operations.create_feature(key=key, **_fields(entry), act=act)
     for key, entry in _changed(document.features, current.features):
@@ -120,6 +122,11 @@ def _describe(asked: Plan, act: Act) -> None:
         if entry != current.products.get(key):
             _product(key, entry, current.products.get(key), act)
     _describe_cards(document, current, act)
+
+
+def _meter(entry: Any) -> dict[str, Any]:
+    filters = {name: list(values) for name, values in entry.filters.items()}
+    return _fields(entry) | {"filters": filters, "dimensions": list(entry.dimensions)}
 
 
 def _product(key: str, entry: Any, there: Any, act: Act) -> None:

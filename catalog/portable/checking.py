@@ -10,12 +10,8 @@ from catalog.portable.nodes import Problem, Unreadable
 from catalog.portable.planning import Plan
 from governance.acts import Refused
 
-# What an entry is for good. A meter is all of it: prices stand on what it counts.
+# What an entry is for good.
 _FIXED: dict[str, tuple[tuple[str, ...], str]] = {
-    "meters": (
-        ("name", "event_type", "aggregation", "property", "filters", "unit"),
-        "a meter never changes; name another",
-    ),
     "features": (("kind",), "what a feature is never changes; name another"),
     "products": (("kind", "meter"), "what a product is never changes; name another"),
     "rate_cards": (("currency", "base"), "the currency and base of a card never change; name another"),

@@ -49,6 +49,13 @@ class MeterEntry:
     property: str = ""
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unit: str = "unit"
+    condition: str = ""
+    dimensions: tuple[str, ...] = ()
+    window: str = ""
+    window_zone: str = "UTC"
+    per: str = ""
+    over: str = ""
+    carries_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -225,8 +232,10 @@ def _shape() -> Record:
     meter = Record(
         MeterEntry,
         {
-            "name": name, "event_type": name, "aggregation": Choice(Meter.Aggregation.values), "property": words,
-            "filters": values, "unit": Text(40),
+            "name": name, "event_type": name, "aggregation": Choice(Meter.Aggregation.values),
+            "property": Text(500), "filters": values, "unit": Text(40), "condition": Text(500),
+            "dimensions": ListOf(Text(60, may_be_empty=False)), "window": Choice(["", *Meter.Window.values]),
+            "window_zone": words, "per": words, "over": Choice(["", *Meter.Over.values]), "carries_over": flag,
         },
     )  # fmt: skip
     feature = Record(FeatureEntry, {"name": name, "kind": Choice(Feature.Kind.values), "description": long})

@@ -155,6 +155,13 @@ def _meters(products: list[Product] | None) -> dict[str, MeterEntry]:
             property=meter.property,
             filters={name: tuple(values) for name, values in meter.filters.items()},
             unit=meter.unit,
+            condition=meter.condition,
+            dimensions=tuple(meter.dimensions),
+            window=meter.window,
+            window_zone=meter.window_zone,
+            per=meter.per,
+            over=meter.over,
+            carries_over=meter.carries_over,
         )
         for meter in meters
     }

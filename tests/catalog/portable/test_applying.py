@@ -244,15 +244,23 @@ selection_rules:
 
 def test_what_never_changes_is_told(ann: User, cara: User) -> None:
     published(read(FULL), ann, cara)
-    text = FULL.replace("property: seconds", "property: milliseconds").replace("kind: limit", "kind: config")
+    text = FULL.replace("kind: limit", "kind: config")
     text = text.replace("base: standard", "base: eu2").replace('unit_cost: "1.10"', "unit_cost: 1.2")
     assert told(text, LATER) == [
-        "F:8: meters.gpu-seconds.property: is seconds here; a meter never changes; name another",
         "F:23: features.workspaces.kind: is limit here; what a feature is never changes; name another",
         "F:41: products.input-tokens.costs[0]: is another here; supersede it by a cost from a later instant",
         "F:60: rate_cards.eu.base: is standard here; the currency and base of a card never change; name another",
         "F:60: rate_cards.eu.base: there is no rate card eu2",
     ]
+
+
+def test_a_meter_is_redefined_by_the_file(ann: User, cara: User) -> None:
+    published(read(FULL), ann, cara)
+    lines = ("property: seconds", "condition: NOT test", "window: day", "over: sum", "dimensions: [model]")
+    said = "\n    ".join(lines)
+    published(read(FULL.replace("property: seconds", said)), ann, cara)
+    meter = Meter.objects.get(key="gpu-seconds")
+    assert (meter.condition, meter.window, meter.over, meter.dimensions) == ("NOT test", "day", "sum", ["model"])
 
 
 def test_a_price_that_could_not_be_billed_is_told(ann: User) -> None:
