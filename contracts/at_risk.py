@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from django.db.models import F
+
 from catalog.models import RateCard
 from catalog.prices import price_list
 from catalog.queries import version_at
@@ -25,6 +27,7 @@ from pricing.money import EXACT, ZERO, Money, exactly
 from pricing.periods import Period, add_months
 from pricing.rating import Price, Term, rate, slots
 
+BASES_FIRST = F("base").asc(nulls_first=True)
 FINEST = Decimal("0.000001")
 Slot = tuple[str, str, Period, Split]
 
@@ -122,9 +125,9 @@ def _public(parked: Sequence[Parked]) -> Iterable[Cycle]:
 
 
 def _public_prices(at: datetime) -> dict[str, tuple[str, Charge]]:
-    """Currency and charge by meter, on the first public card that has one."""
+    """Currency and charge by meter, on the first public card that has one: those with a base come last."""
     prices: dict[str, tuple[str, Charge]] = {}
-    for card in RateCard.objects.filter(is_public=True).select_related("base").order_by("key"):
+    for card in RateCard.objects.filter(is_public=True).select_related("base").order_by(BASES_FIRST, "key"):
         version = version_at(card, at)
         for row in price_list(version, at=at) if version is not None else ():
             if row.product.meter is not None and row.offer.charge.basis == "quantity":

@@ -42,9 +42,14 @@ def people() -> QuerySet[User]:
     return User.objects.with_perm(REPLAY, backend="django.contrib.auth.backends.ModelBackend").order_by("username")
 
 
+def name_of(user: User) -> str:
+    """As people call them."""
+    return user.get_full_name() or user.get_username()
+
+
 class NamedUser(forms.ModelChoiceField):
     def label_from_instance(self, obj: Any) -> str:
-        return obj.get_full_name() or obj.get_username()
+        return name_of(obj)
 
 
 class HandOverForm(ReasonForm):
@@ -129,7 +134,7 @@ def _is_not_counted(event: QuarantinedEvent) -> bool:
 class QuarantinedEventAdmin(GovernedAdmin):
     """Events that could not be counted. Put right what was wrong and replay them, or dismiss them."""
 
-    list_display = ["event_id", "source", "shown_reason", "detail", "owner", "worth", "received_at", "shown_resolution"]
+    list_display = ["event_id", "source", "shown_reason", "detail", "whose", "worth", "received_at", "shown_resolution"]
     list_filter = [Waiting, Whose, "reason", "source"]
     list_select_related = ["owner"]
     list_before_template = "metering/quarantine.html"
@@ -151,6 +156,10 @@ class QuarantinedEventAdmin(GovernedAdmin):
     @display(description="Reason", ordering="reason")
     def shown_reason(self, event: QuarantinedEvent) -> str:
         return event.get_reason_display()
+
+    @display(description="Owner", ordering="owner__username")
+    def whose(self, event: QuarantinedEvent) -> str:
+        return name_of(event.owner) if event.owner else "nobody"
 
     @display(description="At risk", ordering="at_risk")
     def worth(self, event: QuarantinedEvent) -> SafeString:

@@ -20,13 +20,14 @@ from governance.admin_base import GovernedAdmin, figure
 from governance.doors import may
 from metering import examples
 from metering.admin_json import pretty
-from metering.admin_quarantine import people
+from metering.admin_quarantine import name_of, people
 from metering.models import EventType, Meter
 from metering.registering import change_event_type, check_billable_when, publish_schema, register_event_type
 from metering.schemas import check_schema, check_units
 from metering.trying import tried
 
 CHANGE = "metering.change_eventtype"
+MONO = "font-family: ui-monospace, monospace; font-size: .8125rem"
 COLOURS = {"quarantine": "info", "reject": "warning"}
 WORDS = {"quarantine": "Quarantine", "reject": "Refuse"}
 
@@ -94,6 +95,7 @@ class EventTypeForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "owner" in self.fields:
             self.fields["owner"].queryset = people()  # type: ignore[attr-defined]
+            self.fields["owner"].label_from_instance = name_of  # type: ignore[attr-defined]
 
     def clean_billable_when(self) -> str:
         text: str = self.cleaned_data["billable_when"].strip()
@@ -104,8 +106,10 @@ class EventTypeForm(forms.ModelForm):
 class SchemaForm(forms.Form):
     """The next version."""
 
-    schema = schema_field(forms.Textarea(attrs={"class": "quoin-input font-mono", "rows": 18, "spellcheck": "false"}))
-    units = units_field(forms.Textarea(attrs={"class": "quoin-input font-mono", "rows": 2, "spellcheck": "false"}))
+    schema = schema_field(
+        forms.Textarea(attrs={"class": "quoin-input", "style": MONO, "rows": 18, "spellcheck": "false"})
+    )
+    units = units_field(forms.Textarea(attrs={"class": "quoin-input", "style": MONO, "rows": 2, "spellcheck": "false"}))
     because = forms.CharField(
         label="Why?",
         widget=forms.Textarea(attrs={"class": "quoin-input", "rows": 2}),
@@ -174,7 +178,7 @@ class EventTypeAdmin(GovernedAdmin):
             "schema_url": self._url("schema", event_type) if may(request.user, CHANGE) else "",
             "tried": json.dumps(event, indent=2),
             "curl": examples.curl(request.build_absolute_uri("/api/v1/usage-events"), event),
-            "cloud_event": pretty(examples.cloud_event(event, newest.number)),
+            "cloud_event": json.dumps(examples.cloud_event(event, newest.number), indent=2),
         }
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
 

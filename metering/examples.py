@@ -46,7 +46,7 @@ def example_of(schema: Any, depth: int = DEEPEST) -> Any:
         inner = schema.get("properties", {})
         return {name: example_of(each, depth - 1) for name, each in inner.items()} if depth else {}
     if kind in ("integer", "number"):
-        return schema.get("minimum", _BY_TYPE[kind])
+        return schema.get("minimum") or min(1, schema.get("maximum", 1))
     return _BY_FORMAT.get(schema.get("format", ""), _BY_TYPE.get(kind))
 
 
@@ -64,7 +64,7 @@ def event_for(event_type: EventType, version: EventTypeVersion, at: datetime) ->
 
 def curl(url: str, event: dict[str, Any]) -> str:
     """The command that reports an event."""
-    body = json.dumps(event).replace("'", "'\\''")
+    body = json.dumps(event, indent=2).replace("'", "'\\''")
     return (
         f"curl {url} \\\n  -H 'Authorization: Api-Key YOUR_KEY' -H 'Content-Type: application/json' \\\n  -d '{body}'"
     )
@@ -89,7 +89,7 @@ def rows_of(version: EventTypeVersion) -> list[dict[str, Any]]:
     schema = version.schema
     needed = set(schema.get("required", ()))
     properties = schema.get("properties", {})
-    names = [*properties, *sorted((needed | version.units.keys()) - properties.keys())]
+    names = sorted({*properties, *needed, *version.units}, key=lambda name: (name not in needed, name))
     return [
         {
             "name": name,
