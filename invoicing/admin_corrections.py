@@ -32,7 +32,8 @@ from metering import corrections
 from metering.events import Event, Unreadable
 from metering.expressions import Kind, parse
 from metering.files import check_name, events_of
-from metering.models import EventType, UsageCorrection, UsageEvent
+from metering.models import EventType, UsageCorrection
+from metering.store import event_store
 from pricing.money import grouped
 from pricing.periods import Period, local_days
 
@@ -225,7 +226,7 @@ class UsageCorrectionAdmin(GovernedAdmin):
 def _looked_at(correction: UsageCorrection, act: Act) -> dict[str, Any]:
     """What the page shows below the fields: the events, and the money while there is a choice left."""
     found = corrections.affected(correction)
-    events = UsageEvent.objects.in_bulk([number for number, _ in found[:SAMPLE]])
+    events = {event.pk: event for event in event_store().numbered([number for number, _ in found[:SAMPLE]])}
     shown: dict[str, Any] = {
         "covered": len(found),
         "sample": [events[number] for number, _ in found[:SAMPLE] if number in events],

@@ -7,7 +7,7 @@ WeasyPrint) does with the same data right after.
 
 from collections.abc import Callable, Iterator
 
-from config.bench import ingest, journey, pricing, usage
+from config.bench import ingest, journey, pricing, usage, usage_clickhouse
 from config.bench.figures import Figure, Progress
 
 BENCHES: dict[str, Callable[..., Iterator[Figure]]] = {
@@ -16,5 +16,8 @@ BENCHES: dict[str, Callable[..., Iterator[Figure]]] = {
     "pricing": pricing.figures,
     "usage": usage.figures,
 }
+
+if usage_clickhouse.is_here():
+    usage.WORLDS.append(usage_clickhouse.ClickHouse)
 
 __all__ = ["BENCHES", "Figure", "Progress"]

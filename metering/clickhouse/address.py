@@ -23,6 +23,9 @@ _ALWAYS = {
     "max_expanded_ast_elements": 10_000_000,
     # Copies of a row are always in one partition, because they have the same instant.
     "do_not_merge_across_partitions_select_final": 1,
+    # Every question is another text; compiling it takes longer than answering.
+    "compile_expressions": 0,
+    "compile_aggregate_expressions": 0,
 }
 _OF_A_CLUSTER = {
     # A row is on its shard, and on most of its replicas, before an insert returns; a question finds it on any of them.
