@@ -19,7 +19,7 @@ from governance.models import ApprovalPolicy, ApprovalRequest, Change, SystemKey
 from integrations.models import Delivery, ExternalId, InboundMessage
 from invoicing.models import BillingRun
 from ledger.models import Account, JournalEntry
-from metering.models import QuarantinedEvent, UsageEvent
+from metering.models import Outcome, QuarantinedEvent, UsageEvent
 from quoting import operations as quoting
 from quoting.models import QuoteVersion
 from tests import cast
@@ -368,6 +368,8 @@ def route(line: str, of: Chain) -> tuple[str, str]:
         "<slug:product>": "platform-fee",
         "<slug:feature>": "sso",
         "<uuid:rule>": "00000000-0000-0000-0000-000000000000",
+        "<uuid:correction>": "00000000-0000-0000-0000-000000000000",
+        "<uuid:outcome>": str(Outcome.objects.filter(customer_key=of.customer.key).values_list("pk", flat=True)[0]),
         "<str:unit>": "credit",
         "<str:number>": names.get(pattern.split("/")[0], ""),
         "<str:name>": names["invoices"],
