@@ -43,7 +43,7 @@ def counted(source: str) -> list[str]:
 def test_an_event_arrives_as_it_was_recorded(quoin: Server, key: str, client_of: Clients, source: str) -> None:
     client = client_of(quoin.url, key)
     at = datetime.now(UTC) - timedelta(hours=1)
-    properties = {"input_tokens": Decimal("0.10000000000000000001"), "rate": 0.1, "deep": [{"a": Decimal("1E+3")}]}
+    properties = {"input_tokens": Decimal("0.100000000000000001"), "rate": 0.1, "deep": [{"a": Decimal("1E+3")}]}
     assert client.record("llm.request", "contoso", properties, "req-1", at) == "req-1"
     assert client.flush(20)
     event = UsageEvent.objects.get(source=source)
