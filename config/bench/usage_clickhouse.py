@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -92,7 +93,8 @@ class ClickHouse:
                 )
             )
             with connection.cursor() as cursor:
-                cursor.execute(BATCHES, {"first": first, "last": last, "start": MONTH.start, "step": step})
+                given: dict[str, Any] = {"first": first, "last": last, "start": MONTH.start, "step": step}
+                cursor.execute(BATCHES, given)
 
     def settle(self) -> None:
         """Nothing waits here."""

@@ -59,7 +59,7 @@ class Horizon:
 
     def without_voids(self, period: Period, customers: Collection[str] | None = None) -> "Horizon":
         """The same, but for what is void: of a period and, if given, of these customers."""
-        given = {
+        given: dict[str, Any] = {
             "batch": self.batch,
             "open": list(self.open_batches),
             "start": period.start,

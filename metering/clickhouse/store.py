@@ -85,9 +85,9 @@ class ClickHouseEventStore:
         return measured(requests, lambda asked: self._found(asked, seen))
 
     def _found(self, asked: Sequence[Request], seen: Horizon) -> Found:
-        if gone := months.retired():
-            for each in asked:
-                months.refuse_retired(each.period, gone)
+        for month in months.retired():
+            if any(each.period.overlap(months.month_of(month)) for each in asked):
+                raise months.Retired(month)
         counted = seen.without_voids(covering(asked), {each.customer_key for each in asked})
         with _told(self.address):
             yield from found(self.address.client(), asked, counted)

@@ -16,7 +16,8 @@ from metering.clickhouse.rows import lines
 from metering.clickhouse.store import ClickHouseEventStore
 from metering.cutoffs import cutoff_now
 from metering.intake import Batch
-from metering.models import EventMove, Meter, UsageBatch, UsageIdentity
+from metering.models import EventMove, Meter, RetiredMonth, UsageBatch, UsageIdentity
+from metering.months import Retired
 from metering.queries import usage
 from metering.store import EventStore, event_store
 from metering.totals import Request
@@ -177,6 +178,13 @@ def test_whoever_was_not_told_can_store_nothing(clickhouse: ClickHouseEventStore
     with pytest.raises(OperationalError, match="kept elsewhere: set EVENT_STORE_URL"), transaction.atomic():
         send("e1")
     assert (kept(clickhouse), UsageIdentity.objects.count()) == (0, 0)
+
+
+def test_events_of_a_retired_month_are_not_taken_for_nothing(clickhouse: ClickHouseEventStore, tokens: Meter) -> None:
+    send("e1")
+    RetiredMonth.objects.create(month=DAY.start.date().replace(day=1), events=1, retired_at=NOON)
+    with pytest.raises(Retired):
+        counted()
 
 
 @pytest.mark.django_db(transaction=True)
