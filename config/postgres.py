@@ -37,6 +37,16 @@ COMMANDS_WITHOUT_DATABASE = {
 SECONDS_TO_RECOVER = 120
 SOCKET_DIR_LINE = 4  # of postmaster.pid
 
+# For many events a second: fewer checkpoints, each of which has every page written once more. Before these go what
+# somebody set by ALTER SYSTEM, and lines that stand further down in postgresql.conf.
+_SETTINGS = """\
+shared_buffers = {megabytes}MB
+wal_buffers = 64MB
+max_wal_size = 4GB
+checkpoint_timeout = 15min
+"""
+_INCLUDED = "include_if_exists = 'quoin.conf'"
+
 
 class Unavailable(Exception):
     """The database cannot be had; the text says why in one sentence, for the person at the terminal."""
@@ -114,10 +124,25 @@ def _start(data_dir: Path) -> Any:
     try:
         # No clean-up by the library: it counts processes by number and miscounts those that were killed.
         server = library.get_server(data_dir, cleanup_mode=None, start=False)
+        with server._lock:
+            server.ensure_pgdata_inited()
+            _configure(data_dir)
         _start_patiently(server)
         return server
     except (OSError, RuntimeError, ValueError, AssertionError, subprocess.SubprocessError) as problem:
         raise Unavailable(_why(data_dir, problem)) from problem
+
+
+def _configure(data_dir: Path) -> None:
+    """Our settings, in force from the next start on. A folder without configuration is left alone: it is damaged."""
+    main = data_dir / "postgresql.conf"
+    if not main.exists():
+        return
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    (data_dir / "quoin.conf").write_text(_SETTINGS.format(megabytes=min(max(memory // 8, 128), 2048)))
+    if _INCLUDED not in main.read_text():
+        with main.open("a") as file:
+            file.write(f"\n{_INCLUDED}\n")
 
 
 def _start_patiently(server: Any) -> None:

@@ -20,6 +20,20 @@ def test_the_last_user_stops_the_server_and_nothing_is_lost(folder: Path) -> Non
     assert not (data_dir / "postmaster.pid").exists()
 
 
+def test_it_is_set_for_many_events_and_what_somebody_set_goes_before(folder: Path) -> None:
+    def settings(url: str, do: str = "SELECT 1") -> list[str]:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(do)
+            names = ("max_wal_size", "checkpoint_timeout", "fsync")
+            return [connection.execute(f"SHOW {name}").fetchone()[0] for name in names]
+
+    with postgres.running(folder / "postgres") as url:
+        assert settings(url, "ALTER SYSTEM SET checkpoint_timeout = '10min'") == ["4GB", "15min", "on"]
+    with postgres.running(folder / "postgres") as url:
+        assert settings(url) == ["4GB", "10min", "on"]
+    assert (folder / "postgres" / "postgresql.conf").read_text().count("quoin.conf") == 1
+
+
 def test_a_file_in_place_of_the_folder_is_one_sentence(folder: Path) -> None:
     (folder / "postgres").write_text("a letter")
     with pytest.raises(postgres.Unavailable) as refusal, postgres.running(folder / "postgres"):
