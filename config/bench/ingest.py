@@ -135,7 +135,7 @@ def _load(key: str, size: int, events: int) -> Load:
     lanes, fresh = [], 0
     for _ in range(SENDERS):
         known: list[bytes] = []
-        lane = []
+        lane: list[bytes] = []
         for _ in range(events // SENDERS // size):
             again = [chance.choice(known) for _ in range(_repeated(size, len(lane)))] if known else []
             again = list(dict.fromkeys(again))
@@ -186,7 +186,9 @@ def _serving() -> Iterator[int]:
 @contextlib.contextmanager
 def _rolling_up() -> Iterator[None]:
     """Totals kept up by a process of their own."""
-    with _process(["-m", "config.bench.roller"]):
+    with _process(["-m", "config.bench.roller"]) as roller:
+        assert roller.stdout is not None
+        roller.stdout.readline()
         yield
 
 
@@ -194,7 +196,7 @@ def _rolling_up() -> Iterator[None]:
 def _process(arguments: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, "DATABASE_URL": _address(), "DJANGO_SETTINGS_MODULE": "config.settings"}
     process = subprocess.Popen(  # noqa: S603 - our own programs
-        [sys.executable, *arguments], cwd=BASE_DIR, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        [sys.executable, *arguments], cwd=BASE_DIR, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
     )
     try:
         yield process

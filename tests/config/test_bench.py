@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.bench import charge_speed, price_world, pricing, usage
+from config.bench import charge_speed, ingest, price_world, pricing, usage
 from config.bench.figures import Figure
 from metering.models import UsageBatch, UsageEvent
 from tests.commands import manage
@@ -74,6 +74,19 @@ def test_the_ratio_is_one_at_the_limit_and_less_below_it() -> None:
     assert Figure("b", "c", 50, "events/s", 200).ratio == 0.25
     assert Figure("b", "c", 4, "s", 1).ratio == 0.25
     assert Figure("b", "c", 40, "queries", 10).ratio == 0.25
+
+
+def test_one_event_in_ten_was_sent_before_by_the_same_sender() -> None:
+    load = ingest._load("key", 100, 4_000)
+    assert (len(load.lanes), load.events, [len(lane) for lane in load.lanes]) == (ingest.SENDERS, 4_000, [10] * 4)
+    for lane in load.lanes:
+        batches = [json.loads(request.partition(b"\r\n\r\n")[2]) for request in lane]
+        ids = [event["id"] for batch in batches for event in batch]
+        assert all(len({event["id"] for event in batch}) == 100 for batch in batches)
+        assert 900 < len(set(ids)) < 930
+    assert load.fresh == len(
+        {e["id"] for lane in load.lanes for r in lane for e in json.loads(r.partition(b"\r\n\r\n")[2])}
+    )
 
 
 def test_an_unknown_bench_names_those_there_are() -> None:
