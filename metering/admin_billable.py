@@ -7,7 +7,6 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, path, reverse
 from unfold.decorators import action
 
 from governance import clock
@@ -47,17 +46,10 @@ class BillableForm(forms.Form):
 class ShowsBillable(UploadsUsage):
     """A list with a button that leads to the page."""
 
-    actions_list = [*UploadsUsage.actions_list, "compare"]
+    actions_list = [*UploadsUsage.actions_list, "billable"]
 
-    @action(description="Billable or not", icon="balance")
-    def compare(self, request: HttpRequest) -> HttpResponse:
-        return HttpResponse(status=302, headers={"Location": reverse("admin:metering_usageevent_billable")})
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.billable_view)
-        return [path("billable/", view, name="metering_usageevent_billable"), *super().get_urls()]
-
-    def billable_view(self, request: HttpRequest) -> HttpResponse:
+    @action(description="Billable or not", icon="balance", url_path="billable")
+    def billable(self, request: HttpRequest) -> HttpResponse:
         """By meter, what is billable, what is not, and all, which is their sum."""
         if not self.has_view_permission(request):
             raise PermissionDenied

@@ -131,7 +131,6 @@ POSTS = {
 PAGES = {
     "metering_quarantinedevent_deal": "eric",
     "metering_usageevent_billable": "ann cara cleo eric ada",
-    "metering_usageevent_compare": "ann cara cleo eric ada",
     "metering_meter_preview": "ann cara cleo eric ada",
     "metering_eventtype_try": "ann cara cleo eric ada",
     "metering_eventtype_schema": "ann eric",

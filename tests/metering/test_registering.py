@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from governance.acts import Act, Refused
 from governance.clock import clock_set_to
@@ -308,7 +309,7 @@ def test_the_page_shows_both_totals(client: Client, request_type: EventType, by_
     change_event_type(request_type, billable_when="test IS NULL", act=by_eric)
     ingest(event("e1"), event("e2", properties={"tokens": Decimal("2.5"), "test": True}))
     client.force_login(cast.person("cara"))
-    url = "/admin/metering/usageevent/billable/"
+    url = reverse("admin:metering_usageevent_billable")
     (row,) = client.get(url).context["rows"]
     assert (row["cells"], row["is_reconciled"]) == ([("1", "5"), ("1", "2.5"), ("2", "7.5")], True)
     assert client.get(f"{url}?customer=contoso&month=2026-03").context["rows"]
