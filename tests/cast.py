@@ -22,6 +22,7 @@ from governance.models import ApprovalPolicy, ApprovalRequest, SystemKey
 from governance.policies import install_policies
 from invoicing.models import UnpricedUsage
 from metering.aliases import define_alias
+from metering.corrections import apply_correction, draft_correction, revert_correction
 from metering.defining import define_meter
 from metering.models import CustomerAlias, Meter, Outcome, OutcomeDefinition
 from metering.outcomes import decisions
@@ -30,6 +31,7 @@ from metering.outcomes.reporting import report
 from metering.outcomes.reports import Report
 from metering.outcomes.settlement import settle_due
 from pricing.charges import Charge, Flat, Graduated, PerUnit, Tier
+from pricing.periods import Period
 from quoting import operations as quoting
 from quoting.models import Quote, QuoteVersion
 
@@ -175,6 +177,16 @@ def alias(key: str = "contoso-eu", customer_key: str = "contoso") -> CustomerAli
     contoso()
     found = CustomerAlias.objects.filter(key=key).first()
     return found or define_alias(key=key, customer_key=customer_key, act=act("eric", "Their gateway says so"))[0]
+
+
+def corrections() -> None:
+    """Two corrections of Contoso's January: one that was applied and taken back, one that nobody decided about."""
+    day = Period(datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 1, 16, tzinfo=UTC))
+    given = {"customer_key": "contoso", "event_type": "llm.request", "period": day}
+    eric, cara = act("eric", "Retries were counted"), act("cara", "As agreed")
+    applied = apply_correction(draft_correction(name="Taken back", act=eric, **given), act=cara)
+    revert_correction(applied, act=cara)
+    draft_correction(name="Undecided", act=eric, **given)
 
 
 def publish(charges: dict[str, Charge], *, effective_from: datetime = NOW, at: datetime = NOW) -> RateCardVersion:

@@ -200,6 +200,7 @@ def _live() -> None:
     cast.unpriced_usage(contract)
     cast.outcomes()
     cast.alias()
+    cast.corrections()
     outbox.drain(at=MAR)
     roll_up()
     for number in ("1", "2"):

@@ -59,6 +59,7 @@ def build() -> World:
         use(buyer.key if buyer else "nobody")
     flag()
     cast.alias()
+    cast.corrections()
     invoicing.bill_due(through=BILLING_DAY, act=act("Billing day"))
     for contract in signed:
         cast.unpriced_usage(contract)
