@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import F
 
@@ -146,7 +147,7 @@ def _terms(customers: Collection[str]) -> Mapping[tuple[str, str], list[Term]]:
     return found
 
 
-def _priced(contracts: Sequence[Contract]) -> Iterator[tuple[object, Term]]:
+def _priced(contracts: Sequence[Contract]) -> Iterator[tuple[Any, Term]]:
     """All at once; where one of them has no price, one by one without it."""
     try:
         for pk, terms in terms_of(contracts).items():

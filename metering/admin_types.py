@@ -20,8 +20,8 @@ from governance.admin_base import GovernedAdmin, figure
 from governance.doors import may
 from metering import examples
 from metering.admin_json import pretty
-from metering.admin_quarantine import name_of, people
 from metering.models import EventType, Meter
+from metering.quarantine_forms import name_of, people
 from metering.registering import change_event_type, check_billable_when, publish_schema, register_event_type
 from metering.schemas import check_schema, check_units
 from metering.trying import tried

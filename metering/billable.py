@@ -73,7 +73,7 @@ def tallies(meters: Sequence[Meter], period: Period, customer_key: str | None = 
 def tally(meter: Meter, columns: Sequence[Any]) -> Tally:
     """From three numbers of events and three quantities."""
     events, quantities = tuple(columns[:3]), tuple(columns[3:])
-    return Tally(events, quantities if adds_up(meter) else None)  # type: ignore[arg-type]
+    return Tally(events, quantities if adds_up(meter) else None)
 
 
 def _written(number: int, meter: Meter, customer_key: str | None) -> str:
