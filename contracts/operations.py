@@ -16,6 +16,7 @@ from governance.acts import Act, Refused
 from governance.change import change, locked
 from governance.doors import SERVE_CUSTOMER
 from governance.entities import Entity
+from metering.queries import resolve_customers
 from pricing.money import exponent, round_amount
 from pricing.periods import Period, midnight, zone_named
 
@@ -61,10 +62,16 @@ def update_legal_entity(entity: LegalEntity, *, act: Act, **fields: Any) -> Lega
 
 
 def create_customer(*, act: Act, **fields: Any) -> Customer:
-    """A party to sell to. `Refused`, naming the field, for a bad or taken key, an unknown zone or currency."""
+    """A party to sell to. `Refused`, naming the field, for a bad or taken key, an unknown zone or currency.
+
+    A key that is another customer's alias is taken too: usage under it is that customer's.
+    """
     _known_fields(fields)
     customer = Customer(**fields)
     with change("customer.created", customer, act):
+        whose = resolve_customers({customer.key}).get(customer.key, customer.key)
+        if whose != customer.key:
+            raise Refused(f"key: usage under {customer.key} is {whose}'s; end that alias first.")
         _checked_customer(customer).save()
         if act.by is not None:
             assign_perm(SERVE_CUSTOMER, act.by, customer)  # who brings a customer serves it

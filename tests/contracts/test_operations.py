@@ -165,3 +165,10 @@ def test_whoever_brings_a_customer_serves_it_until_that_is_taken_back() -> None:
     operations.unassign_customer(contoso, ben, act=cast.act("ada", "Ben hands over"))
     ben = cast.User.objects.get(pk=ben.pk)
     assert [may(ben, "contracts.view_customer", each) for each in (contoso, other)] == [False, True]
+
+
+def test_a_new_customer_cannot_take_the_key_of_an_alias() -> None:
+    cast.alias("eu", "contoso")
+    cast.person("ben")
+    with refused("usage under eu is contoso's; end that alias first"):
+        cast.customer("eu")
