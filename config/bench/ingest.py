@@ -186,9 +186,10 @@ def _serving() -> Iterator[int]:
 @contextlib.contextmanager
 def _rolling_up() -> Iterator[None]:
     """Totals kept up by a process of their own."""
-    with _process(["-m", "config.bench.roller"]) as roller:
+    with _process(["-m", "config.roller"]) as roller:
         assert roller.stdout is not None
-        roller.stdout.readline()
+        if roller.stdout.readline() != b"ready\n":
+            raise RuntimeError("the process that rolls up does not start")
         yield
 
 
