@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db import connection
 
 from governance.entities import Entity
-from metering.rollups import differences
+from metering.postgres.rollups import differences
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,11 @@ from governance.models import ApprovalRequest
 from invoicing import operations as invoicing
 from invoicing.models import Invoice
 from invoicing.settlement import record_payment
-from metering import at_risk
-from metering.events import Event
 from metering.models import EventType
 from metering.operations import ingest
-from metering.registering import change_event_type, publish_schema
+from metering.quarantine import at_risk
+from metering.registry.registering import change_event_type, publish_schema
+from metering.wire.events import Event
 from pricing.periods import add_months
 from quoting import drafting
 from quoting import operations as quoting

@@ -16,7 +16,7 @@ from governance.doors import may, visible
 from insights import attention
 from insights.revenue import MonthOfRevenue, revenue_by_month
 from integrations.models import Delivery
-from metering.admin_quarantine import worth_of
+from metering.admin.quarantine import worth_of
 
 GREY = "#6b7280"  # readable on white and on the dark ground alike
 

@@ -10,7 +10,7 @@ import django
 
 django.setup()
 
-from metering.rollups import roll_up  # noqa: E402
+from metering.postgres.rollups import roll_up  # noqa: E402
 
 sys.stdout.write("ready\n")
 sys.stdout.flush()

@@ -5,7 +5,7 @@ from decimal import Decimal
 from catalog import operations as catalog
 from catalog.models import Product, RateCard, RateCardVersion
 from governance.acts import Act
-from metering import defining as metering
+from metering.meters import defining as metering
 from pricing.charges import Flat, Graduated, PerUnit, Tier
 
 MILLION = Decimal(1_000_000)

@@ -19,9 +19,9 @@ from catalog.queries import version_at
 from contracts.models import Contract
 from contracts.queries import terms_of
 from governance.acts import Refused
-from metering.at_risk import Parked, register_prices
+from metering.quarantine.at_risk import Parked, register_prices
 from metering.queries import usage
-from metering.screening import text_of
+from metering.registry.screening import text_of
 from pricing.charges import Charge
 from pricing.measures import WHOLE, Measured, Part, Split, together
 from pricing.money import EXACT, ZERO, Money, exactly

@@ -14,7 +14,7 @@ from catalog.prices import price_book
 from contracts.models import Commit, Contract, ContractLine, Customer, Override
 from contracts.overrides import AgreedOverride
 from contracts.terms import ContractTerm, Deal, DealCommit, DealLine, agreed_terms, instruments
-from metering.copying import array
+from metering.postgres.copying import array
 from pricing.drawdown import Instrument
 
 

@@ -17,7 +17,7 @@ from invoicing.holds import held_drafts
 from invoicing.models import BillingOutcome, Invoice, UnpricedUsage
 from invoicing.queries import amount_open, carried_on
 from metering.models import QuarantinedEvent, UsageFlag
-from metering.piles import Pile, piles, whole
+from metering.quarantine.piles import Pile, piles, whole
 from quoting.models import QuoteVersion
 
 SHOWN = 6

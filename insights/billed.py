@@ -12,7 +12,7 @@ from contracts.words import amount_text, quantity_text
 from invoicing.holds import held
 from invoicing.models import Invoice, InvoiceLine, UnpricedUsage
 from metering.models import UsageEvent
-from metering.scalars import text_of
+from metering.wire.scalars import text_of
 from pricing.periods import Period
 from pricing.rating import Price
 from pricing.terms import Term

@@ -15,10 +15,10 @@ from contracts.words import amount_text, quantity_text
 from governance.acts import Refused
 from governance.doors import visible
 from invoicing.running import Running, running
+from metering.meters.totals import Request
 from metering.models import Meter, QuarantinedEvent, UsageBatch, UsageEvent
 from metering.queries import usage
 from metering.store import event_store
-from metering.totals import Request
 from pricing.measures import WHOLE, Split, parts_of, total
 from pricing.money import ZERO, grouped, round_amount
 from pricing.periods import Period

@@ -21,8 +21,8 @@ from insights.coverage import DAYS, MOST_DAYS, coverage
 from insights.hour import hour_chart
 from insights.live import Live
 from insights.trace import Sight, sources_of, trace
-from metering.day_chart import day_chart
-from metering.flags import day_totals
+from metering.flags.day_chart import day_chart
+from metering.flags.operations import day_totals
 from metering.models import Meter, UsageFlag
 from pricing.money import ZERO
 

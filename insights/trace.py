@@ -17,9 +17,8 @@ from contracts.terms import ContractTerm
 from governance.acts import Refused
 from governance.doors import visible
 from insights.billed import Billed, Placed, billed_for, placed
-from metering.arrivals import numbers_of
-from metering.counting import Counted, counted
-from metering.definitions import Timeline, timelines
+from metering.meters.counting import Counted, counted
+from metering.meters.definitions import Timeline, timelines
 from metering.models import (
     EventType,
     Meter,
@@ -29,6 +28,7 @@ from metering.models import (
     UsageIdentity,
     UsageVoid,
 )
+from metering.postgres.arrivals import numbers_of
 from metering.store import event_store
 
 

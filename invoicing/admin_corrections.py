@@ -29,11 +29,11 @@ from governance.admin_base import GovernedAdmin, figure, operation, pill
 from governance.doors import act_of, visible
 from invoicing.corrections import Effect, Preview, preview
 from metering import corrections
-from metering.events import Event, Unreadable
 from metering.expressions import Kind, parse
-from metering.files import check_name, events_of
 from metering.models import EventType, UsageCorrection
 from metering.store import event_store
+from metering.wire.events import Event, Unreadable
+from metering.wire.files import check_name, events_of
 from pricing.money import grouped
 from pricing.periods import Period, local_days
 
@@ -74,9 +74,15 @@ class CorrectionForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         customers = visible(Customer.objects.order_by("name"), self.user)  # type: ignore[attr-defined]
-        self.fields["customer_key"].choices = [("", "---------"), *customers.values_list("key", "name")]
+        self.fields["customer_key"].choices = [  # type: ignore[attr-defined]
+            ("", "---------"),
+            *customers.values_list("key", "name"),
+        ]
         types = EventType.objects.values_list("key", "name")
-        self.fields["event_type"].choices = [("", "---------"), *types]
+        self.fields["event_type"].choices = [  # type: ignore[attr-defined]
+            ("", "---------"),
+            *types,
+        ]
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or self.cleaned_data
@@ -99,7 +105,7 @@ class CorrectionForm(forms.ModelForm):
             return []
         try:
             check_name(given.name or "")
-            lines = list(events_of(given, given.name or ""))  # type: ignore[arg-type]
+            lines = list(events_of(given, given.name or ""))
         except Unreadable as refusal:
             raise ValidationError(refusal.detail) from None
         for line in lines:

@@ -17,8 +17,8 @@ from governance.acts import Refused
 from governance.doors import HasScope, act_of, visible
 from invoicing.corrections import Effect, Preview, preview
 from metering import corrections
+from metering.api.schema import EVENT, UsageEventIn
 from metering.models import UsageCorrection
-from metering.schema import EVENT, UsageEventIn
 from pricing.money import Money
 from pricing.periods import Period
 
@@ -194,7 +194,7 @@ class ActView(CorrectionView):
 
 
 def _verb(name: str, operation: Any, says: str, permission: str = "metering.change_usagecorrection") -> Any:
-    view = type(
+    view: Any = type(
         f"{name.title()}View", (ActView,), {"operation": staticmethod(operation), "verbs": {"POST": permission}}
     )
     schema = extend_schema(

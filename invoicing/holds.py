@@ -12,7 +12,7 @@ from contracts.models import ContractLine
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from invoicing.models import Invoice, InvoiceLine
-from metering.flags import open_flags
+from metering.flags.operations import open_flags
 from metering.models import UsageFlag
 from pricing.periods import Period
 

@@ -13,13 +13,13 @@ from django.db import connection
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from metering import operations, queries
-from metering.events import MAX_EVENTS, Event
 from metering.expressions import Kind, parse
 from metering.intake import Batch
 from metering.models import EventType, UsageCorrection
 from metering.models.events import POSITIONS
-from metering.rollups import rebuild
+from metering.postgres.rollups import rebuild
 from metering.store import event_store
+from metering.wire.events import MAX_EVENTS, Event
 from pricing.periods import Period
 
 Status = UsageCorrection.Status

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.utils import IntegrityError
 from psycopg.errors import UniqueViolation
 
-from metering import copying
+from metering.postgres import copying
 
 
 class Identity(NamedTuple):

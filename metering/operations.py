@@ -11,14 +11,14 @@ from django.db import connection, transaction
 from governance.acts import Refused
 from metering import queries
 from metering.crowding import take_place
-from metering.events import Event, Problem, Rejected, body_hash, json_of, pointer
 from metering.identities import hashes, identity_of
 from metering.intake import Batch
 from metering.models import OutcomeDefinition
 from metering.models.outcomes import OUTCOME, OUTCOMES
-from metering.rules import rules_for
-from metering.screening import Objection, Reason, Screen
+from metering.registry.rules import rules_for
+from metering.registry.screening import Objection, Reason, Screen
 from metering.store import Row
+from metering.wire.events import Event, Problem, Rejected, body_hash, json_of, pointer
 
 ACCEPTED, DUPLICATE, CONFLICT, QUARANTINED = "accepted", "duplicate", "conflict", "quarantined"
 _NO_USAGE = Objection(Reason.INVALID, "Outcomes are reported to /api/v1/outcomes, and counted when they are final.")

@@ -3,15 +3,15 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from metering.arrivals import numbers_of
-from metering.billable import Tally
 from metering.cutoffs import Cutoff
-from metering.definitions import timelines
+from metering.meters.billable import Tally
+from metering.meters.definitions import timelines
+from metering.meters.totals import Key, Request
 from metering.models import CustomerAlias, Meter, QuarantinedEvent, UsageEvent
-from metering.screening import counts
-from metering.sightings import Asked, Values
+from metering.postgres.arrivals import numbers_of
+from metering.postgres.sightings import Asked, Values
+from metering.registry.screening import counts
 from metering.store import event_store
-from metering.totals import Key, Request
 from pricing.measures import Measured
 from pricing.periods import Period
 

@@ -9,16 +9,17 @@ from django.conf import settings
 from django.db import connection
 from django.utils.module_loading import import_string
 
-from metering import arrivals, billable, copying, sightings
-from metering.arrivals import Seen
-from metering.billable import Tally
 from metering.cutoffs import Cutoff, next_batch
 from metering.expressions import Expression
 from metering.identities import Identity
+from metering.meters import billable
+from metering.meters.billable import Tally
+from metering.meters.totals import Key, Request
 from metering.models import EventMove, Meter, UsageBatch, UsageEvent
-from metering.sightings import Asked, Values
-from metering.statements import totals
-from metering.totals import Key, Request
+from metering.postgres import arrivals, copying, sightings
+from metering.postgres.arrivals import Seen
+from metering.postgres.sightings import Asked, Values
+from metering.postgres.statements import totals
 from pricing.measures import Measured
 from pricing.periods import Period
 

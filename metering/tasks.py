@@ -4,8 +4,10 @@ from celery import shared_task
 
 from governance.acts import Act
 from governance.clock import now
-from metering import at_risk, flags, retention, rollups
+from metering.flags import operations as flags
 from metering.outcomes.settlement import AT_ONCE, settle_due
+from metering.postgres import retention, rollups
+from metering.quarantine import at_risk
 from metering.store import event_store
 
 MOST_BLOCKS = 20

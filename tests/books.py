@@ -8,8 +8,8 @@ from invoicing import operations as invoicing
 from invoicing.models import Invoice
 from ledger.models import JournalEntry
 from ledger.operations import install_accounts
-from metering.events import Event
 from metering.operations import ingest
+from metering.wire.events import Event
 from tests import cast
 
 BILLING_DAY = datetime(2026, 2, 2, 9, tzinfo=UTC)

@@ -21,15 +21,15 @@ from governance.change import change
 from governance.models import ApprovalPolicy, ApprovalRequest, SystemKey
 from governance.policies import install_policies
 from invoicing.models import UnpricedUsage
-from metering.aliases import define_alias
 from metering.corrections import apply_correction, draft_correction, revert_correction
-from metering.defining import define_meter
+from metering.meters.defining import define_meter
 from metering.models import CustomerAlias, Meter, Outcome, OutcomeDefinition
 from metering.outcomes import decisions
 from metering.outcomes.definitions import define_outcome
 from metering.outcomes.reporting import report
 from metering.outcomes.reports import Report
 from metering.outcomes.settlement import settle_due
+from metering.registry.aliases import define_alias
 from pricing.charges import Charge, Flat, Graduated, PerUnit, Tier
 from pricing.periods import Period
 from quoting import operations as quoting

@@ -9,8 +9,8 @@ from catalog.operations.products import create_product
 from catalog.operations.rates import set_rate
 from governance.acts import Act
 from governance.change import change
+from metering.meters.defining import define_meter
 from metering.models import Meter
-from metering.defining import define_meter
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from catalog.portable.checking import check
 from catalog.portable.document import CardEntry, Document
 from catalog.portable.planning import CardPlan, Plan, plan
 from governance.acts import Act, Refused
-from metering.defining import define_meter, redefine_meter
+from metering.meters.defining import define_meter, redefine_meter
 from metering.models import Meter
 
 _NOT_DESCRIBED = ("kind", "meter", "grants", "costs", "is_active")

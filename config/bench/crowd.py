@@ -13,9 +13,9 @@ from contracts.terms import AgreedCommit, AgreedLine, SignedTerms
 from governance.acts import Act
 from invoicing.models import BillingOutcome
 from invoicing.operations import bill_due
-from metering.events import Event
 from metering.operations import ingest
 from metering.queries import usage
+from metering.wire.events import Event
 from pricing.periods import add_months, midnight
 from pricing.rating import RatedLine, Usage, rate, slots
 

@@ -41,7 +41,7 @@ from governance import clock
 from governance.acts import Act
 from governance.change import change
 from governance.keys import make_key
-from metering.defining import define_meter
+from metering.meters.defining import define_meter
 
 BENCH = "ingest"
 SENDERS = 4

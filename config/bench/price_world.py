@@ -19,11 +19,11 @@ from contracts.models import Contract, ContractLine, Customer, LegalEntity, Over
 from contracts.operations import create_legal_entity
 from governance.acts import Act
 from governance.change import change
-from metering.events import HASH_BYTES, MAX_EVENTS
 from metering.identities import Identity
 from metering.intake import Batch
 from metering.models import Meter
 from metering.store import Row
+from metering.wire.events import HASH_BYTES, MAX_EVENTS
 from pricing.charges import Charge, Flat, Graduated, Package, PerUnit, Tier, Volume
 
 FAMILIES = 50  # of meters, each counting its own type of events

@@ -28,12 +28,12 @@ from config.journey.stage import database
 from config.journey.usage_file import Request
 from governance.acts import Act
 from metering.cutoffs import cutoff_now
-from metering.defining import define_meter
+from metering.meters.defining import define_meter
+from metering.meters.totals import Key
 from metering.models import UsageBatch
 from metering.models.events import POSITIONS
+from metering.postgres.rollups import roll_up
 from metering.queries import usage as measured
-from metering.rollups import roll_up
-from metering.totals import Key
 from pricing.measures import WHOLE
 from pricing.periods import Period
 
@@ -135,8 +135,8 @@ class Postgres:
         _run("SELECT setval(pg_get_serial_sequence('metering_usagebatch', 'id'), max(id)) FROM metering_usagebatch")
         _run("ANALYZE metering_usageevent, metering_usagebatch")
         progress("Rolling up")
-        last = UsageBatch.objects.order_by("-pk").values_list("pk", flat=True)[:1]
-        UsageBatch.objects.filter(pk__in=list(last)).update(is_open=True)  # as if it were still coming in
+        newest = UsageBatch.objects.order_by("-pk").values_list("pk", flat=True)[:1]
+        UsageBatch.objects.filter(pk__in=list(newest)).update(is_open=True)  # as if it were still coming in
         took = seconds(_everything_rolled_up)
         UsageBatch.objects.filter(is_open=True).update(is_open=False)
         _run("ANALYZE metering_usagerollup, metering_usagerollupvalue")

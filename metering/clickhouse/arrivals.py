@@ -6,7 +6,6 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from metering.arrivals import Seen
 from metering.clickhouse.formulas import holds
 from metering.clickhouse.horizon import horizon
 from metering.clickhouse.rows import read
@@ -16,6 +15,7 @@ from metering.expressions import Expression, Kind, parse
 from metering.expressions.clickhouse import constant
 from metering.models import UsageBatch, UsageEvent
 from metering.models.events import POSITIONS
+from metering.postgres.arrivals import Seen
 from pricing.periods import Period
 
 ALWAYS = Period(EPOCH, LATEST)

@@ -1,18 +1,18 @@
 """Billable or not, asked of ClickHouse (see `metering.billable`)."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from clickhouse_connect.driver.client import Client
 
-from metering.billable import Tally, adds_up, tally
 from metering.clickhouse.formulas import Value, condition_of, value_of
 from metering.clickhouse.horizon import Horizon, horizon
 from metering.clickhouse.states import added, sum_of
 from metering.clickhouse.tables import EVENTS
 from metering.clickhouse.totals import instant_sql
 from metering.expressions.clickhouse import constant
+from metering.meters.billable import Tally, adds_up, tally
 from metering.models import Meter
-from pricing.money import ZERO
 from pricing.periods import Period
 
 # What goes into this text is our own, or made by `metering.expressions`, which escapes.
@@ -39,7 +39,7 @@ def tallies(client: Client, meters: Sequence[Meter], period: Period, customer_ke
         for which in range(len(_CHOSEN))
     ]
     events = {meter.key: [0, 0, 0] for meter in meters}
-    sums = {meter.key: [ZERO, ZERO, ZERO] for meter in meters}
+    sums = {meter.key: [Decimal(), Decimal(), Decimal()] for meter in meters}
     for number, which, count, total in client.query(" UNION ALL ".join(texts)).result_rows:
         key = meters[number].key
         events[key][which], sums[key][which] = count, added(total)

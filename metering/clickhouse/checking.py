@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from clickhouse_connect.driver.client import Client
 from django.db import connection
 
-from metering import formulas as postgres
 from metering.clickhouse import formulas
 from metering.clickhouse.states import added, sum_of
 from metering.clickhouse.tables import EVENTS
 from metering.clickhouse.totals import instant_sql
 from metering.expressions.clickhouse import constant
 from metering.models import Meter
+from metering.postgres import formulas as postgres
 from pricing.periods import Period
 
 MOST_METERS = 20

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from metering.events import DECIMALS, WHOLE_DIGITS
 from metering.expressions import Expression, Kind, parse
 from metering.expressions.clickhouse import constant
 from metering.expressions.tree import MOST_DIGITS, Digits, digits
 from metering.models import Meter
 from metering.models.meters import Definition
+from metering.wire.events import DECIMALS, WHOLE_DIGITS
 from pricing.measures import Split
 
 TEXTS = "event.texts"

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from metering.scalars import text_of
 from metering.store import Row
+from metering.wire.scalars import text_of
 
 COLUMNS = (
     "id",

@@ -11,7 +11,7 @@ from metering.clickhouse.tables import EVENTS
 from metering.clickhouse.totals import instant_sql
 from metering.expressions.clickhouse import constant
 from metering.models import Meter
-from metering.sightings import MOST_VALUES, Asked, Values
+from metering.postgres.sightings import MOST_VALUES, Asked, Values
 from pricing.periods import Period
 
 _COUNTED = f"""

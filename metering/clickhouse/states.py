@@ -5,7 +5,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from metering.clickhouse.formulas import Value
-from metering.states import NEEDED, State
+from metering.meters.states import NEEDED, State
 
 MICROS = "toUnixTimestamp64Micro(event.occurred_at)"
 _EXACT = Context(prec=200)

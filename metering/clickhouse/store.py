@@ -9,9 +9,6 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from metering import months
-from metering.arrivals import Seen
-from metering.billable import Tally
 from metering.clickhouse import arrivals, billable, sightings, tables
 from metering.clickhouse.address import LONG_PATIENCE, Address, Unavailable
 from metering.clickhouse.horizon import Horizon, horizon, register
@@ -19,12 +16,15 @@ from metering.clickhouse.rows import COLUMNS, lines
 from metering.clickhouse.totals import covering, found
 from metering.cutoffs import Cutoff, cutoff_now, join
 from metering.expressions import Expression
-from metering.measuring import measured
+from metering.meters.billable import Tally
+from metering.meters.measuring import measured
+from metering.meters.totals import Found, Key, Request
 from metering.models import Meter, UsageBatch, UsageEvent
 from metering.models.events import POSITIONS
-from metering.sightings import Asked, Values
+from metering.postgres import months
+from metering.postgres.arrivals import Seen
+from metering.postgres.sightings import Asked, Values
 from metering.store import Row
-from metering.totals import Found, Key, Request
 from pricing.measures import Measured
 from pricing.periods import Period
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from metering.clickhouse.address import LONG_PATIENCE, Address
-from metering.scalars import PLAIN_NUMBER
+from metering.wire.scalars import PLAIN_NUMBER
 
 EVENTS = "usage_event"
 VERSIONS = "usage_migration"

@@ -13,9 +13,9 @@ from metering.clickhouse.horizon import Horizon
 from metering.clickhouse.states import MICROS, columns_of, number, state
 from metering.clickhouse.tables import EVENTS
 from metering.expressions.clickhouse import constant
+from metering.meters.states import single
+from metering.meters.totals import Found, Request
 from metering.models import Meter
-from metering.states import single
-from metering.totals import Found, Request
 from pricing.measures import Split
 from pricing.periods import Period, midnight
 

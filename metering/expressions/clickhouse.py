@@ -1,6 +1,6 @@
 """An expression in ClickHouse's SQL, over a column of Map(String, String) that holds each scalar's text.
 
-The text is that of `metering.scalars.text_of`; what is missing, null, a list or an object has no entry. Names and
+The text is that of `metering.wire.scalars.text_of`; what is missing, null, a list or an object has no entry. Names and
 texts that were typed appear only as constants in which everything but letters, digits and `_` is an escape.
 """
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from metering.expressions import tree
 from metering.expressions.tree import DECIMALS, FACTOR_DIGITS, MOST_DIGITS, Kind, Node
-from metering.scalars import PLAIN_NUMBER
+from metering.wire.scalars import PLAIN_NUMBER
 
 
 def sql(node: Node, column: str) -> str:  # noqa: C901 -- one line for each kind of node

@@ -8,7 +8,7 @@ from typing import Any
 
 from metering.expressions import tree
 from metering.expressions.tree import FACTOR_DIGITS, Kind, Node
-from metering.scalars import number_of, text_of
+from metering.wire.scalars import number_of, text_of
 
 Evaluated = Callable[[Mapping[str, Any]], Any]
 

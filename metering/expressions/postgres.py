@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from metering.expressions import tree
 from metering.expressions.tree import FACTOR_DIGITS, Kind, Node
-from metering.scalars import PLAIN_NUMBER
+from metering.wire.scalars import PLAIN_NUMBER
 
 
 def sql(node: Node, column: str) -> str:  # noqa: C901 -- one line for each kind of node

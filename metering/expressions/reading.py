@@ -7,10 +7,10 @@ from typing import Any, Literal, cast
 
 from sqlglot import exp
 
-from metering.events import DECIMALS, WHOLE_DIGITS
 from metering.expressions import tree
 from metering.expressions.grammar import ARITHMETIC, COMPARISONS, parsed, shown, wrong
 from metering.expressions.tree import Kind, Node
+from metering.wire.events import DECIMALS, WHOLE_DIGITS
 
 LONGEST = 500
 _NAME = re.compile(r"[^\W\d]\w*([.-][^\W\d]\w*)*")

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from metering.events import DECIMALS, WHOLE_DIGITS
+from metering.wire.events import DECIMALS, WHOLE_DIGITS
 
 FACTOR_DIGITS = 18
 """Where two properties are multiplied, a factor has at most so many digits before the point, or is NULL."""

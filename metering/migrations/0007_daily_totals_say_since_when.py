@@ -39,9 +39,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="rollupseries",
             name="since",
-            field=models.DateField(
-                help_text="the first day it covers: events before were retired already", null=True
-            ),
+            field=models.DateField(help_text="the first day it covers: events before were retired already", null=True),
         ),
         migrations.AddField(
             model_name="usagerollup",

@@ -64,7 +64,17 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name="eventmove",
-            trigger=pgtrigger.compiler.Trigger(name="append_only", sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY['location', 'switched_at']::text[]) = (to_jsonb(OLD) - ARRAY['location', 'switched_at']::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'a move is a fact' USING ERRCODE = 'restrict_violation';\n            ", hash="76fec9117ad103713e05b7a2918155cc89b6b8f7", operation="UPDATE OR DELETE", pgid="pgtrigger_append_only_8f5f1", table="metering_eventmove", when="BEFORE")),
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                IF TG_OP = 'UPDATE' AND (to_jsonb(NEW) - ARRAY['location', 'switched_at']::text[]) = (to_jsonb(OLD) - ARRAY['location', 'switched_at']::text[]) THEN RETURN NEW; END IF;\n                RAISE EXCEPTION 'a move is a fact' USING ERRCODE = 'restrict_violation';\n            ",
+                    hash="76fec9117ad103713e05b7a2918155cc89b6b8f7",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_8f5f1",
+                    table="metering_eventmove",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.RunSQL(HOME, NO_HOME),
     ]

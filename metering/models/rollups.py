@@ -1,4 +1,4 @@
-"""Daily totals, kept beside the events and exact against them at all times (see `metering.rollups`)."""
+"""Daily totals, kept beside the events and exact against them at all times (see `metering.postgres.rollups`)."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models

@@ -18,8 +18,8 @@ from unfold.enums import ActionVariant
 from governance import clock
 from governance.acts import Act
 from governance.admin_base import GovernedAdmin, figure, operation, pill, subject_link
-from metering.admin_json import pretty
-from metering.admin_links import trace_link
+from metering.admin.json import pretty
+from metering.admin.links import trace_link
 from metering.models import Outcome, OutcomeDefinition, OutcomeEntry
 from metering.models.outcomes import OUTCOMES
 from metering.outcomes import decisions

@@ -15,8 +15,7 @@ from rest_framework.views import APIView
 from governance.acts import Act
 from governance.doors import SEE_EVERY_CUSTOMER, HasScope, act_of, may
 from metering.api import Malformed
-from metering.compression import inflated
-from metering.events import MAX_BYTES, MAX_ERRORS, Problem, Unreadable, json_of
+from metering.api.schema import UsageRefusalOut
 from metering.models import Outcome
 from metering.outcomes import decisions
 from metering.outcomes.reporting import NotReported, report
@@ -36,8 +35,9 @@ from metering.outcomes.schema import (
     outcome_row,
     outcome_shape,
 )
-from metering.reading import read
-from metering.schema import UsageRefusalOut
+from metering.wire.compression import inflated
+from metering.wire.events import MAX_BYTES, MAX_ERRORS, Problem, Unreadable, json_of
+from metering.wire.reading import read
 
 
 class OutcomesParser(BaseParser):

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from metering.events import Event
 from metering.intake import Batch
 from metering.models import Outcome
 from metering.models.outcomes import OUTCOMES
 from metering.store import Row
+from metering.wire.events import Event
 
 FINAL, REVERSED = "final", "reversed"
 

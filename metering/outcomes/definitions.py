@@ -9,7 +9,7 @@ from governance.acts import Act, Refused
 from governance.change import change, locked
 from metering.models import Meter, Outcome, OutcomeDefinition
 from metering.outcomes.reports import OWN
-from metering.registering import register_missing_type
+from metering.registry.registering import register_missing_type
 
 _COUNTING = (Meter.Aggregation.COUNT, Meter.Aggregation.UNIQUE)
 Scope, CountsIn = OutcomeDefinition.Scope, OutcomeDefinition.CountsIn

@@ -9,14 +9,14 @@ from django.conf import settings
 from django.db import transaction
 
 from governance.acts import Act, Refused
-from metering.events import Path, Problem, Wrong, pointer
 from metering.models import Outcome, OutcomeDefinition, OutcomeEntry
 from metering.models.outcomes import OUTCOMES
 from metering.operations import judged_rows
 from metering.outcomes.counting import FINAL, event_of
 from metering.outcomes.entries import Kind, entry, evidence_entry, tell
 from metering.outcomes.reports import Report, report_objection
-from metering.screening import Objection, Reason
+from metering.registry.screening import Objection, Reason
+from metering.wire.events import Path, Problem, Wrong, pointer
 
 Status, Scope = Outcome.Status, OutcomeDefinition.Scope
 REPORTED, EXISTING = "reported", "existing"

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from metering.events import DECIMALS, WHOLE_DIGITS, Event, Wrong, exact_number, objection
-from metering.reading import Form
+from metering.wire.events import DECIMALS, WHOLE_DIGITS, Event, Wrong, exact_number, objection
+from metering.wire.reading import Form
 
 OWN = ("quantity", "value", "confidence", "source")
 """Properties that every outcome's event has, or may have; a report cannot name others so."""

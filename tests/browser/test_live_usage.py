@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from metering.events import Event
 from metering.operations import ingest
+from metering.wire.events import Event
 from tests import cast
 
 SHIFTS = """

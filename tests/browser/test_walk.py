@@ -17,8 +17,8 @@ from integrations import outbox
 from integrations.models import Delivery
 from invoicing.models import Invoice
 from ledger.operations import install_accounts
-from metering.events import Event
 from metering.operations import ingest
+from metering.wire.events import Event
 from tests import cast
 
 NOISE = {"error", "warning"}

@@ -16,8 +16,8 @@ from catalog.candidates import candidate_of_sheet
 from catalog.editions import Offer, Sheet
 from catalog.lint import RULES, Finding, Severity
 from catalog.models import Product, RateCard, RateCardVersion
-from metering.events import Event
 from metering.operations import ingest
+from metering.wire.events import Event
 from pricing.charges import (
     Adjusted,
     Cell,

@@ -20,8 +20,8 @@ from django.urls import resolve  # noqa: E402
 from governance import clock  # noqa: E402
 from governance.acts import Act  # noqa: E402
 from governance.keys import make_key  # noqa: E402
-from metering.defining import define_meter  # noqa: E402
-from metering.rollups import differences, roll_up  # noqa: E402
+from metering.meters.defining import define_meter  # noqa: E402
+from metering.postgres.rollups import differences, roll_up  # noqa: E402
 from tests import cast  # noqa: E402
 from tests.clients.server import Web, say  # noqa: E402
 

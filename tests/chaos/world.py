@@ -19,8 +19,8 @@ from integrations.models import Delivery
 from invoicing import operations as invoicing
 from invoicing.models import BillingRun, Invoice
 from ledger.operations import install_accounts
-from metering.events import Event
 from metering.operations import ingest
+from metering.wire.events import Event
 from tests import cast
 
 JAN_15, FEB_15 = datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 2, 15, tzinfo=UTC)

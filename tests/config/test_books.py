@@ -19,7 +19,7 @@ from integrations.models import ExternalId
 from invoicing import operations as invoicing
 from invoicing.models import Invoice
 from ledger.operations import install_accounts
-from metering.rollups import roll_up
+from metering.postgres.rollups import roll_up
 from tests import cast
 from tests.books import act, pay, use
 

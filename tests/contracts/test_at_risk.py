@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from catalog import operations as catalog
-from metering import at_risk
-from metering.events import Event
 from metering.models import EventType, QuarantinedEvent
 from metering.operations import ingest
-from metering.registering import change_event_type
+from metering.quarantine import at_risk
+from metering.registry.registering import change_event_type
 from metering.tasks import estimate_at_risk
+from metering.wire.events import Event
 from tests import cast
 
 pytestmark = pytest.mark.django_db

@@ -20,8 +20,8 @@ from contracts.models import Contract
 from contracts.operations import sign_contract
 from contracts.terms import AgreedLine, AgreedPrice, SignedTerms
 from governance.models import Change
-from metering.events import Event
 from metering.operations import ingest
+from metering.wire.events import Event
 from pricing.charges import Adjusted, Cell, Charge, Composite, Flat, Graduated, Matrix, Percent, PerUnit, Tier
 from tests import cast
 from tests.cast import MILLION

@@ -14,9 +14,9 @@ from integrations.models import ExternalId
 from invoicing import operations as invoicing
 from invoicing.models import CreditNote, Invoice, Payment
 from ledger.operations import install_accounts, post_credit_note, post_invoice, post_payment
-from metering.events import Event
 from metering.models import UsageFlag
 from metering.operations import ingest
+from metering.wire.events import Event
 from quoting.models import Quote
 from tests import cast
 from tests.books import BILLING_DAY, act

@@ -10,10 +10,10 @@ from django.test.utils import CaptureQueriesContext
 
 from governance.clock import clock_set_to
 from insights.coverage import Coverage, coverage
-from metering.defining import define_meter
-from metering.events import Event
+from metering.meters.defining import define_meter
 from metering.operations import ingest
-from metering.registering import register_event_type
+from metering.registry.registering import register_event_type
+from metering.wire.events import Event
 from tests import cast
 from tests.books import act, use
 

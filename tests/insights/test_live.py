@@ -12,9 +12,9 @@ from contracts.models import Contract, Customer
 from governance.clock import clock_set_to
 from insights.live import of_customer, of_everybody
 from invoicing.running import running
-from metering.defining import define_meter
-from metering.events import Event
+from metering.meters.defining import define_meter
 from metering.operations import ingest
+from metering.wire.events import Event
 from tests import cast
 from tests.books import act, use
 

@@ -12,10 +12,10 @@ from contracts.models import Contract
 from governance.clock import clock_set_to
 from insights.trace import Sight, Trace, sources_of, trace
 from invoicing import operations as invoicing
-from metering.defining import define_meter
-from metering.events import Event
+from metering.meters.defining import define_meter
 from metering.operations import ingest
-from metering.registering import register_event_type
+from metering.registry.registering import register_event_type
+from metering.wire.events import Event
 from tests import cast
 from tests.books import BILLING_DAY, act, billed_january, use
 

@@ -16,8 +16,8 @@ from governance.acts import Act
 from invoicing import operations
 from invoicing.models import Invoice
 from metering import operations as metering
-from metering.defining import define_meter
-from metering.events import Event
+from metering.meters.defining import define_meter
+from metering.wire.events import Event
 from pricing.charges import Flat, Graduated, PerUnit, Tier
 
 JAN, FEB, MAR, APR = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
@@ -56,9 +56,7 @@ def customer(key: str = "contoso", **fields: Any) -> Customer:
 def products() -> dict[str, Product]:
     made = {}
     for key, name in (("input-tokens", "Input tokens"), ("output-tokens", "Output tokens")):
-        meter = define_meter(
-            key=key, name=name, event_type="llm", aggregation="sum", property=key, act=act(at=JAN)
-        )
+        meter = define_meter(key=key, name=name, event_type="llm", aggregation="sum", property=key, act=act(at=JAN))
         made[key] = catalog.create_product(
             key=key, name=name, kind="usage", meter=meter, unit="token", revenue_account="4000", act=act(at=JAN)
         )

@@ -18,8 +18,8 @@ from contracts.terms import AgreedLine, SignedTerms
 from governance.models import Change
 from invoicing.models import Invoice, InvoiceLine, UnpricedUsage
 from metering import operations as metering
-from metering.defining import define_meter
-from metering.events import Event
+from metering.meters.defining import define_meter
+from metering.wire.events import Event
 from pricing.charges import load
 from tests.invoicing import books
 from tests.invoicing.books import FEB_2, MAR_2, act, bill

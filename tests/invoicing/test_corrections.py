@@ -11,8 +11,8 @@ from contracts.models import Contract
 from invoicing.corrections import preview, since_invoiced
 from invoicing.models import Invoice
 from metering import corrections
-from metering.events import Event
 from metering.models import UsageCorrection, UsageVoid
+from metering.wire.events import Event
 from pricing.periods import Period
 from tests import cast
 from tests.invoicing import books

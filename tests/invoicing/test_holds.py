@@ -16,10 +16,10 @@ from governance.models import Change
 from invoicing import operations
 from invoicing.holds import held, held_drafts
 from invoicing.models import BillingOutcome, Invoice
-from metering import flags
 from metering import operations as metering
-from metering.events import Event
+from metering.flags import operations as flags
 from metering.models import UsageFlag
+from metering.wire.events import Event
 from tests.invoicing import books
 from tests.invoicing.books import FEB_2
 from tests.refusals import refused

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from contracts.models import Contract
 from invoicing.models import Invoice
-from metering.defining import billed_through, redefine_meter
+from metering.meters.defining import billed_through, redefine_meter
 from metering.models import Meter, MeterVersion
 from tests.invoicing.books import act, bill, use
 

@@ -17,7 +17,7 @@ from metering.outcomes.definitions import define_outcome
 from metering.outcomes.reporting import report
 from metering.outcomes.reports import Report
 from metering.outcomes.settlement import settle_due
-from metering.registering import change_event_type
+from metering.registry.registering import change_event_type
 from tests.invoicing.books import act, bill
 from tests.invoicing.charges import DEC, Json, billed, d, sold
 

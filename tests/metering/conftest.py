@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from governance.acts import Act
-from metering import defining, queries
-from metering.events import Event
+from metering import queries
+from metering.meters import defining
 from metering.models import Meter
+from metering.wire.events import Event
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

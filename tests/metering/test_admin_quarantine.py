@@ -11,9 +11,10 @@ from django.test import Client
 from django.urls import reverse
 
 from governance.models import Change
-from metering import operations, quarantine
+from metering import operations
 from metering.models import EventType, Meter, QuarantinedEvent, UsageEvent
-from metering.registering import change_event_type
+from metering.quarantine import operations as quarantine
+from metering.registry.registering import change_event_type
 from tests import cast
 from tests.metering.conftest import NOON, event
 

@@ -10,9 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from metering import operations
-from metering.aliases import define_alias
 from metering.models import CustomerAlias, EventType, Meter, QuarantinedEvent, UsageEvent
-from metering.registering import change_event_type, publish_schema
+from metering.registry.aliases import define_alias
+from metering.registry.registering import change_event_type, publish_schema
 from tests import cast
 from tests.metering.conftest import NOON, event
 from tests.refusals import everything

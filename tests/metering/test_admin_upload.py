@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from governance.clock import clock_set_to
 from governance.models import Change
-from metering import admin_upload
+from metering.admin import upload as admin_upload
 from metering.models import Meter, QuarantinedEvent, UsageEvent
 from tests.metering.conftest import NOON
 

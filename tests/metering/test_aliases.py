@@ -8,10 +8,11 @@ import pytest
 
 from governance.acts import Act, Refused
 from governance.models import Change
-from metering import operations, quarantine, queries
-from metering.aliases import define_alias, end_alias
+from metering import operations, queries
 from metering.models import CustomerAlias, Meter, QuarantinedEvent, UsageBatch, UsageEvent
+from metering.quarantine import operations as quarantine
 from metering.queries import usage
+from metering.registry.aliases import define_alias, end_alias
 from pricing.measures import WHOLE
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event

@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from governance.clock import clock_set_to
-from metering.events import MAX_BYTES
 from metering.models import Meter, QuarantinedEvent, UsageEvent
-from metering.reading import FORMS
+from metering.wire.events import MAX_BYTES
+from metering.wire.reading import FORMS
 from tests import cast
 from tests.metering.conftest import NOON
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from metering.events import Event, Unreadable
-from metering.reading import CLOUD_EVENT, CLOUD_EVENTS, read
+from metering.wire.events import Event, Unreadable
+from metering.wire.reading import CLOUD_EVENT, CLOUD_EVENTS, read
 
 GOOD = {
     "specversion": "1.0",

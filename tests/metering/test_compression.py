@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 import zstandard
 
-from metering.compression import UnknownEncoding, inflated
-from metering.events import MAX_BYTES, TooLarge, Unreadable
+from metering.wire.compression import UnknownEncoding, inflated
+from metering.wire.events import MAX_BYTES, TooLarge, Unreadable
 
 SAID = b'{"id": "e1"}' * 1000
 PACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress}

@@ -7,7 +7,7 @@ from governance.acts import Act
 from metering import corrections, operations, queries
 from metering.cutoffs import cutoff_now
 from metering.models import Meter, UsageCorrection, UsageEvent, UsageVoid
-from metering.rollups import roll_up
+from metering.postgres.rollups import roll_up
 from pricing.measures import WHOLE
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event

@@ -11,8 +11,8 @@ from django.db import DatabaseError, connection, transaction
 from governance.acts import Act, Refused
 from governance.change import change
 from metering import operations
-from metering.defining import billed_through, redefine_meter
-from metering.definitions import said_by
+from metering.meters.defining import billed_through, redefine_meter
+from metering.meters.definitions import said_by
 from metering.models import EventType, Meter, MeterVersion
 from metering.queries import usage
 from pricing.measures import WHOLE

@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-from metering.events import json_of, pointer
+from metering.wire.events import json_of, pointer
 
 
 def test_json_is_canonical() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from metering.events import MAX_EVENT_BYTES, Unreadable
-from metering.files import BrokenOff, Line, events_of
-from metering.reading import read
+from metering.wire.events import MAX_EVENT_BYTES, Unreadable
+from metering.wire.files import BrokenOff, Line, events_of
+from metering.wire.reading import read
 
 EVENT = {"id": "e1", "type": "t", "time": "2026-03-10T12:00:00Z", "customer": "contoso", "properties": {"tokens": 5}}
 HEADER = b"id,type,time,customer,source,tokens,region\n"

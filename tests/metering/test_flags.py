@@ -10,7 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from governance.acts import Act
-from metering import flags, queries
+from metering import queries
+from metering.flags import operations as flags
 from metering.models import Meter, UsageFlag
 from metering.operations import ingest
 from tests.metering.conftest import NOON, event

@@ -8,10 +8,10 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 from governance.clock import clock_set_to
-from metering import loading
-from metering.events import Unreadable
-from metering.loading import Loaded, Remark, load
 from metering.models import Meter, QuarantinedEvent, UsageEvent
+from metering.wire import loading
+from metering.wire.events import Unreadable
+from metering.wire.loading import Loaded, Remark, load
 from tests.metering.conftest import NOON
 
 pytestmark = pytest.mark.django_db

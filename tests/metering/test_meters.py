@@ -14,7 +14,7 @@ from django.urls import reverse
 from governance.acts import Act
 from metering import operations
 from metering.models import Meter, MeterVersion
-from metering.registering import register_event_type
+from metering.registry.registering import register_event_type
 from tests.metering.conftest import NOON, event
 
 Define = Callable[..., Meter]

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from metering import oddities
-from metering.oddities import Limits, Odd
+from metering.flags import rules as oddities
+from metering.flags.rules import Limits, Odd
 
 TODAY = date(2026, 3, 10)
 LIMITS = Limits(Decimal(4), Decimal(100), 100, Decimal("0.5"))

@@ -6,9 +6,10 @@ import pytest
 
 from governance.acts import Act, Refused
 from governance.models import Change
-from metering import operations, quarantine
+from metering import operations
 from metering.models import EventType, Meter, QuarantinedEvent, UsageEvent
 from metering.operations import Verdict
+from metering.quarantine import operations as quarantine
 from metering.queries import usage
 from pricing.measures import WHOLE
 from pricing.periods import Period

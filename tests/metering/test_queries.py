@@ -12,8 +12,8 @@ from governance.acts import Act
 from metering import operations, queries
 from metering.models import Meter
 from metering.queries import usage
-from metering.scalars import number_of
-from metering.screening import matches
+from metering.registry.screening import matches
+from metering.wire.scalars import number_of
 from pricing.measures import WHOLE
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event

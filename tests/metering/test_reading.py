@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from metering.events import MAX_BYTES, MAX_EVENT_BYTES, MAX_EVENTS, Problem, TooLarge, Unreadable, json_of
-from metering.reading import JSON, LINES, Form, read, read_one
+from metering.wire.events import MAX_BYTES, MAX_EVENT_BYTES, MAX_EVENTS, Problem, TooLarge, Unreadable, json_of
+from metering.wire.reading import JSON, LINES, Form, read, read_one
 
 GOOD = {"id": "e1", "type": "t", "time": "2026-03-10T12:00:00Z", "customer": "contoso"}
 

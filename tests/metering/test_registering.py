@@ -16,12 +16,13 @@ from django.urls import reverse
 from governance.acts import Act, Refused
 from governance.clock import clock_set_to
 from governance.models import Change
-from metering import operations, quarantine
-from metering.events import Rejected
-from metering.loading import load
+from metering import operations
 from metering.models import EventType, EventTypeVersion, Meter, QuarantinedEvent, UsageEvent
+from metering.quarantine import operations as quarantine
 from metering.queries import usage
-from metering.registering import change_event_type, publish_schema, register_event_type
+from metering.registry.registering import change_event_type, publish_schema, register_event_type
+from metering.wire.events import Rejected
+from metering.wire.loading import load
 from pricing.measures import WHOLE
 from pricing.periods import Period
 from tests import cast

@@ -10,12 +10,12 @@ from django.db import IntegrityError, connection, transaction
 from governance.acts import Act, Refused
 from metering import operations
 from metering.cutoffs import cutoff_now
-from metering.defining import define_meter
+from metering.meters.defining import define_meter
 from metering.models import Meter, RetiredMonth, UsageEvent, UsageIdentity
-from metering.months import Retired, kept
+from metering.postgres.months import Retired, kept
+from metering.postgres.retention import retire
+from metering.postgres.rollups import differences, rebuild, roll_up
 from metering.queries import meters_in_use, usage, values_seen
-from metering.retention import retire
-from metering.rollups import differences, rebuild, roll_up
 from pricing.measures import WHOLE, Split
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event

@@ -9,8 +9,8 @@ from django.db import DatabaseError, connection, connections
 
 from metering import operations
 from metering.models import Meter, RollupSeries, UsageBatch, UsageRollup
+from metering.postgres.rollups import roll_up
 from metering.queries import usage
-from metering.rollups import roll_up
 from pricing.measures import WHOLE
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event

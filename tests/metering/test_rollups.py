@@ -14,11 +14,11 @@ from governance.acts import Act
 from governance.change import change
 from metering import operations
 from metering.cutoffs import EVERYTHING, Cutoff, cutoff_now, next_batch
+from metering.meters.states import quotient
+from metering.meters.totals import Key
 from metering.models import Meter, RollupSeries, UsageBatch, UsageCorrection, UsageEvent, UsageRollup, UsageVoid
+from metering.postgres.rollups import differences, rebuild, roll_up
 from metering.queries import usage
-from metering.rollups import differences, rebuild, roll_up
-from metering.states import quotient
-from metering.totals import Key
 from pricing.measures import WHOLE, Measured, Part, Split
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event

@@ -12,8 +12,8 @@ from governance.change import change
 from metering import operations
 from metering.corrections import apply_correction, draft_correction
 from metering.models import Meter
+from metering.postgres.rollups import roll_up
 from metering.queries import meters_in_use, values_seen
-from metering.rollups import roll_up
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event
 

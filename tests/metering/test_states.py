@@ -7,8 +7,8 @@ from functools import reduce
 
 import pytest
 
+from metering.meters.states import NOTHING, State, finish, merged, quotient, single
 from metering.models import Meter
-from metering.states import NOTHING, State, finish, merged, quotient, single
 from pricing.periods import Period
 
 MARCH = Period(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))

@@ -8,9 +8,10 @@ from django.db import connection, connections, transaction
 from django.db.utils import IntegrityError
 
 from governance.acts import Act
-from metering import operations, quarantine
+from metering import operations
 from metering.identities import Identity, hashes
 from metering.models import Meter, QuarantinedEvent, UsageEvent, UsageIdentity
+from metering.quarantine import operations as quarantine
 from tests.metering.conftest import NOON, event
 
 
@@ -87,8 +88,8 @@ def test_what_is_not_committed_is_not_there(tokens: Meter) -> None:
 
 def test_after_resends_a_batch_is_looked_up_first(tokens: Meter, django_assert_num_queries) -> None:
     outcomes([event("e1")])
-    # rules; begin, patience, number; savepoint, COPY, back (2), look up; savepoint, COPY, release; month, COPY; batch and
-    # commit
+    # rules; begin, patience, number; savepoint, COPY, back (2), look up; savepoint, COPY, release; month, COPY;
+    # batch and commit
     with django_assert_num_queries(16):
         outcomes([event("e1"), event("e2")])
     with django_assert_num_queries(12):

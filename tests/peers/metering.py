@@ -12,13 +12,13 @@ from decimal import Decimal
 from typing import Any
 
 from governance.acts import Act
-from metering.calendar import starts_of
-from metering.defining import define_meter
-from metering.events import Event
 from metering.expressions import Kind, parse
+from metering.meters.calendar import starts_of
+from metering.meters.defining import define_meter
 from metering.operations import ingest
 from metering.queries import usage
-from metering.registering import register_event_type
+from metering.registry.registering import register_event_type
+from metering.wire.events import Event
 from pricing.charges import load
 from pricing.measures import WHOLE, Measured, Part, Split, not_negative
 from pricing.money import ONE, ZERO

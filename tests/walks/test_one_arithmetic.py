@@ -14,9 +14,9 @@ from catalog.editions import Offer
 from catalog.models import Product
 from invoicing import operations as invoicing
 from invoicing.models import Invoice
-from metering.events import Event
-from metering.defining import define_meter
+from metering.meters.defining import define_meter
 from metering.operations import ingest
+from metering.wire.events import Event
 from pricing.charges import Charge, PerUnit, amount, dump
 from pricing.measures import WHOLE
 from pricing.money import plain, round_amount

@@ -20,8 +20,8 @@ from governance.acts import Refused
 from governance.clock import clock_set_to
 from invoicing import operations as invoicing
 from invoicing.models import Invoice
-from metering.events import Event
 from metering.operations import ingest
+from metering.wire.events import Event
 from pricing.charges import Charge, Flat, PerUnit
 from quoting.queries import newer_prices
 from tests import cast

@@ -7,12 +7,13 @@ import pytest
 
 from governance.acts import Act
 from governance.clock import clock_set_to
-from metering import quarantine, queries
-from metering.aliases import define_alias
-from metering.events import Event
+from metering import queries
 from metering.models import EventType, QuarantinedEvent, UsageEvent
 from metering.operations import ingest
-from metering.registering import change_event_type, publish_schema, register_event_type
+from metering.quarantine import operations as quarantine
+from metering.registry.aliases import define_alias
+from metering.registry.registering import change_event_type, publish_schema, register_event_type
+from metering.wire.events import Event
 from pricing.measures import WHOLE
 from pricing.periods import Period
 from tests import cast

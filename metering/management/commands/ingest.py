@@ -7,9 +7,9 @@ from typing import IO, Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
-from metering.events import Unreadable
-from metering.files import check_name
-from metering.loading import WORDS, Loaded, load
+from metering.wire.events import Unreadable
+from metering.wire.files import check_name
+from metering.wire.loading import WORDS, Loaded, load
 
 SECONDS_BETWEEN = 1
 

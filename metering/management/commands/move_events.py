@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.utils import OperationalError
 
 from governance.clock import now
-from metering import moving
+from metering.clickhouse import moving
 from metering.clickhouse.address import Address
 
 

@@ -9,10 +9,10 @@ import chdb
 import pytest
 from django.db import connection
 
-from metering.events import json_of
 from metering.expressions import Expression, Kind
 from metering.expressions.clickhouse import constant
-from metering.scalars import text_of
+from metering.wire.events import json_of
+from metering.wire.scalars import text_of
 from tests.metering.expressions.random_expressions import events, expressions
 
 EVENTS, EXPRESSIONS, SEED = 60, 400, 20260101

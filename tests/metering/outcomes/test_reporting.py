@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from governance.models import Change
-from metering.defining import define_meter
+from metering.meters.defining import define_meter
 from metering.models import EventType, Outcome, OutcomeDefinition, OutcomeEntry
 from metering.outcomes.decisions import reverse
 from metering.outcomes.definitions import define_outcome, revise_outcome

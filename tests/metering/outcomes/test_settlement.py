@@ -11,9 +11,8 @@ import pytest
 from django.db import connection, transaction
 
 from governance.models import Change
-from metering.defining import define_meter
-from metering.events import Event
 from metering.intake import Batch
+from metering.meters.defining import define_meter
 from metering.models import EventType, Meter, Outcome, OutcomeDefinition, UsageEvent, UsageIdentity
 from metering.operations import ingest, rows_of
 from metering.outcomes.decisions import attach_evidence, dispute, reverse, uphold
@@ -21,7 +20,8 @@ from metering.outcomes.reporting import report
 from metering.outcomes.reports import Evidence
 from metering.outcomes.settlement import settle_due
 from metering.queries import usage
-from metering.registering import change_event_type
+from metering.registry.registering import change_event_type
+from metering.wire.events import Event
 from pricing.measures import WHOLE
 from pricing.periods import Period
 from tests.metering.outcomes.conftest import NOON, WINDOW, act, said

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from metering.events import json_of
 from metering.identities import Identity
 from metering.intake import Batch
 from metering.store import Row
+from metering.wire.events import json_of
 
 START = datetime(2025, 10, 20, tzinfo=UTC)
 """The clock changes in this time in Berlin, New York, Havana and on Lord Howe Island."""

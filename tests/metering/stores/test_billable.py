@@ -7,9 +7,9 @@ import pytest
 
 from governance.acts import Act
 from metering import operations
-from metering.billable import Tally
+from metering.meters.billable import Tally
 from metering.models import EventType, Meter
-from metering.registering import change_event_type
+from metering.registry.registering import change_event_type
 from metering.store import EventStore
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event

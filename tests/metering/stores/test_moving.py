@@ -10,8 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 
-from metering import moving, operations
-from metering.clickhouse import tables
+from metering import operations
+from metering.clickhouse import moving, tables
 from metering.clickhouse.address import Address
 from metering.clickhouse.store import ClickHouseEventStore
 from metering.intake import Batch

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metering.clickhouse.rows import lines
-from metering.events import json_of
 from metering.identities import Identity
 from metering.store import Row
+from metering.wire.events import json_of
 from tests.metering.conftest import NOON
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)

@@ -9,13 +9,13 @@ import pytest
 
 from governance.acts import Act
 from metering.clickhouse import checking
+from metering.clickhouse.moving import move
 from metering.clickhouse.store import ClickHouseEventStore
 from metering.corrections import apply_correction, draft_correction, revert_correction
 from metering.cutoffs import Cutoff
+from metering.meters.totals import Request
 from metering.models import EventMove, Meter
-from metering.moving import move
 from metering.store import PostgresEventStore
-from metering.totals import Request
 from pricing.measures import WHOLE, Split
 from pricing.periods import Period
 from tests.metering.conftest import NOON

@@ -16,11 +16,11 @@ from metering.clickhouse.rows import lines
 from metering.clickhouse.store import ClickHouseEventStore
 from metering.cutoffs import cutoff_now
 from metering.intake import Batch
+from metering.meters.totals import Request
 from metering.models import EventMove, Meter, RetiredMonth, UsageBatch, UsageIdentity
-from metering.months import Retired
+from metering.postgres.months import Retired
 from metering.queries import usage
 from metering.store import EventStore, event_store
-from metering.totals import Request
 from pricing.measures import WHOLE
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event

@@ -1,0 +1,1 @@
+"""Flags: usage that looks wrong, and what a person says it was."""
