@@ -19,6 +19,7 @@ METER = {
     "property": "",
     "unit": "call",
     "filters": '{"region": ["eu"]}',
+    "window_zone": "UTC",
     "because": "sales wants to price calls",
 }
 
@@ -63,11 +64,12 @@ def test_an_impossible_meter_is_said_on_the_form(engineer: Client, fields: dict[
     assert not Meter.objects.exists()
 
 
-def test_a_meter_is_not_edited(engineer: Client, tokens: Meter) -> None:
+def test_a_meter_is_redefined_and_keeps_its_key(engineer: Client, tokens: Meter) -> None:
     url = reverse("admin:metering_meter_change", args=[tokens.pk])
     assert engineer.get(url).status_code == 200
-    assert engineer.post(url, METER).status_code == 403
-    assert Meter.objects.get().key == "tokens"
+    assert engineer.post(url, METER).status_code == 302
+    meter = Meter.objects.get()
+    assert (meter.key, meter.aggregation, meter.filters) == ("tokens", "count", {"region": ["eu"]})
 
 
 @pytest.mark.parametrize(("who", "status"), [("ben", 403), ("cara", 200), ("cleo", 200), ("ada", 200)])
