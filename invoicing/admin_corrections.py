@@ -32,7 +32,7 @@ from metering import corrections
 from metering.expressions import Kind, parse
 from metering.models import EventType, UsageCorrection
 from metering.store import event_store
-from metering.wire.events import Event, Unreadable
+from metering.wire.events import Event, Unreadable, json_of
 from metering.wire.files import check_name, events_of
 from pricing.money import grouped
 from pricing.periods import Period, local_days
@@ -141,7 +141,8 @@ class UsageCorrectionAdmin(GovernedAdmin):
             return [
                 "name",
                 ("customer_key", "event_type"),
-                ("start_at", "end_at"),
+                "start_at",
+                "end_at",
                 "condition",
                 "file",
                 "because",
@@ -235,7 +236,11 @@ def _looked_at(correction: UsageCorrection, act: Act) -> dict[str, Any]:
     events = {event.pk: event for event in event_store().numbered([number for number, _ in found[:SAMPLE]])}
     shown: dict[str, Any] = {
         "covered": len(found),
-        "sample": [events[number] for number, _ in found[:SAMPLE] if number in events],
+        "sample": [
+            (events[number], json_of(events[number].properties).decode())
+            for number, _ in found[:SAMPLE]
+            if number in events
+        ],
         "replacements": correction.replacements[:SAMPLE],
         "is_open": correction.status in (Status.DRAFT, Status.APPLIED),
     }
