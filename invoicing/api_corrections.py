@@ -44,7 +44,7 @@ class CorrectionIn(Shape):
         return {**super().get_fields(), **instants}
 
 
-class ReasonIn(Shape):
+class CorrectionReasonIn(Shape):
     because = serializers.CharField()
 
 
@@ -88,7 +88,7 @@ class EffectOut(Shape):
         return Money(effect.amount, effect.contract.currency).as_json()
 
 
-class PreviewOut(Shape):
+class CorrectionPreviewOut(Shape):
     voided = serializers.IntegerField(help_text="Events that would count no more.")
     added = serializers.IntegerField(help_text="Events that would count from then on.")
     effects = EffectOut(many=True, help_text="Lines that come to something else, before tax and commits.")
@@ -171,7 +171,7 @@ class OneCorrectionView(CorrectionView):
 
 
 class PreviewView(CorrectionView):
-    @extend_schema(operation_id="preview_usage_correction", responses={200: PreviewOut, 409: RefusedOut})
+    @extend_schema(operation_id="preview_usage_correction", responses={200: CorrectionPreviewOut, 409: RefusedOut})
     def get(self, request: Request, correction: Any) -> Response:
         """What applying a draft, or reverting what is applied, would come to in money. Changes nothing."""
         found = self.found(correction)
@@ -180,30 +180,31 @@ class PreviewView(CorrectionView):
         return Response(_shape(preview(found, act=act_of(request, f"A preview at {clock.now().isoformat()}"))))
 
 
-class ActView(CorrectionView):
+class VerbView(CorrectionView):
     """One verb of a correction, with its reason."""
 
     operation: Any = None
-    verbs = {"POST": "metering.change_usagecorrection"}
 
-    def post(self, request: Request, correction: Any) -> Response:
-        form = ReasonIn(data=request.data)
+    def done(self, request: Request, correction: Any) -> Response:
+        form = CorrectionReasonIn(data=request.data)
         form.is_valid(raise_exception=True)
         act = act_of(request, form.validated_data["because"])
         return Response(CorrectionOut(type(self).operation(self.found(correction), act=act)).data)
 
 
 def _verb(name: str, operation: Any, says: str, permission: str = "metering.change_usagecorrection") -> Any:
-    view: Any = type(
-        f"{name.title()}View", (ActView,), {"operation": staticmethod(operation), "verbs": {"POST": permission}}
-    )
-    schema = extend_schema(
+    @extend_schema(
         operation_id=f"{name}_usage_correction",
         summary=says,
-        request=ReasonIn,
+        request=CorrectionReasonIn,
         responses={200: CorrectionOut, 409: RefusedOut},
     )
-    return path(f"usage-corrections/<uuid:correction>/{name}", schema(view).as_view())
+    def post(self: VerbView, request: Request, correction: Any) -> Response:
+        return self.done(request, correction)
+
+    given = {"operation": staticmethod(operation), "verbs": {"POST": permission}, "post": post}
+    view: Any = type(f"{name.title()}CorrectionView", (VerbView,), given)
+    return path(f"usage-corrections/<uuid:correction>/{name}", view.as_view())
 
 
 def _shape(found: Preview) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from metering.wire.events import DECIMALS, WHOLE_DIGITS
 LONGEST = 500
 _NAME = re.compile(r"[^\W\d]\w*([.-][^\W\d]\w*)*")
 # A hyphen inside of a word belongs to the name: input-tokens. What is quoted already is left alone.
-_HYPHENATED = re.compile(r"""'[^']*'|"[^"]*"|(?<![\w.])[^\W\d][\w.]*(?:-[^\W\d][\w.]*)+""")
+_HYPHENATED = re.compile(r"""'[^']*'|"[^"]*"|(?<![\w.])[^\W\d][\w.]*(?:-[\w.]+)+""")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _CONSTANTS = {"true", "false", "null"}
 

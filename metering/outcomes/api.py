@@ -154,7 +154,7 @@ class DecisionView(OutcomeDoor):
 
     decide: Callable[..., Outcome]
 
-    def post(self, request: Request, outcome: UUID) -> HttpResponse:
+    def decided(self, request: Request, outcome: UUID) -> HttpResponse:
         given = DecisionIn(data=request.data)
         given.is_valid(raise_exception=True)
         act: Act = act_of(request, given.validated_data["because"])
@@ -163,15 +163,18 @@ class DecisionView(OutcomeDoor):
 
 
 def _decision(name: str, decide: Callable[..., Outcome], summary: str, description: str) -> Any:
-    view: Any = type(f"{name.title()}View", (DecisionView,), {"decide": staticmethod(decide)})
-    told = extend_schema(
+    @extend_schema(
         operation_id=f"{name}_outcome",
         summary=summary,
         description=description,
         request=DecisionIn,
         responses={200: OutcomeWithEntriesOut},
     )
-    return path(f"outcomes/<uuid:outcome>/{name}", told(view).as_view())
+    def post(self: DecisionView, request: Request, outcome: UUID) -> HttpResponse:
+        return self.decided(request, outcome)
+
+    view: Any = type(f"{name.title()}OutcomeView", (DecisionView,), {"decide": staticmethod(decide), "post": post})
+    return path(f"outcomes/<uuid:outcome>/{name}", view.as_view())
 
 
 def _located(refusal: NotReported, is_single: bool) -> Unreadable:

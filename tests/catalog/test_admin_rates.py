@@ -103,6 +103,7 @@ def test_a_preset_makes_meter_product_and_price_in_one_go(signed_in: SignIn, dra
     assert [change.name for change in Change.objects.order_by("id")[changes:]] == [
         "rate_card.product_launched",
         "meter.defined",
+        "event_type.registered",
         "product.created",
         "rate_card.rate_set",
     ]
