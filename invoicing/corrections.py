@@ -112,7 +112,8 @@ def _owed(
 def _effects(
     before: dict[tuple[UUID, Slot], tuple[Contract, Line]], after: dict[tuple[UUID, Slot], tuple[Contract, Line]]
 ) -> Iterable[Effect]:
-    for key in sorted(before.keys() | after.keys(), key=lambda each: (str(each[0]), each[1][1].start, each[1][0])):
+    # By contract and period, and in that in the order of the contract's lines, as they were rated.
+    for key in sorted({**before, **after}, key=lambda each: (str(each[0]), each[1][1].start)):
         (contract, line), had, has = after.get(key) or before[key], before.get(key), after.get(key)
         effect = Effect(
             contract,
