@@ -14,7 +14,7 @@ from metering.queries import usage
 from pricing.measures import WHOLE
 from pricing.periods import Period
 from tests.metering.conftest import NOON, event
-from tests.metering.test_rollups import DAY, differing
+from tests.metering.postgres.test_rollups import DAY, differing
 
 TODAY = Period(NOON - DAY / 2, NOON + DAY / 2)
 KEY = ("contoso", "tokens", TODAY, WHOLE)
