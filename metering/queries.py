@@ -23,7 +23,7 @@ _customer_keys: Callable[[], Collection[str]] | None = None
 def usage(requests: Iterable[Key], as_of: Cutoff | None = None) -> dict[Key, Measured]:
     """How much each (customer key, meter key, period, split) comes to, exact.
 
-    A Decimal for WHOLE, 0 where nothing was reported; otherwise parts in a fixed order (see `metering.totals`), none
+    A Decimal for WHOLE, 0 where nothing was reported; otherwise parts in a fixed order (see `metering.meters.totals`), none
     where nothing was. The number of queries does not depend on the number of requests. Periods are half-open by event
     time; a period is measured by the definition that its meter has for periods that start then. With a cut-off the
     answer is the same for ever. Raises LookupError for a meter that does not exist.

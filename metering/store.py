@@ -58,7 +58,7 @@ class EventStore(Protocol):
         """Number and instant of the events in a period, void or not, by time; those of which the condition is true."""
 
     def totals(self, requests: Sequence[Request], as_of: Cutoff | None = None) -> dict[Key, Measured]:
-        """The answer to each request by its key, exact and in the order that `metering.totals` documents.
+        """The answer to each request by its key, exact and in the order that `metering.meters.totals` documents.
 
         A Decimal (0 where nothing was reported) when it is not to be told apart, parts otherwise. With a cut-off, as
         if nothing had been stored, voided or restored since.
@@ -68,7 +68,7 @@ class EventStore(Protocol):
         """The keys of those meters that counted at least one event, of whomever."""
 
     def values_seen(self, asked: Iterable[Asked], period: Period) -> Mapping[Asked, Mapping[Values, int]]:
-        """Which combinations of values the counted events carried, as `metering.sightings` documents."""
+        """Which combinations of values the counted events carried, as `metering.postgres.sightings` documents."""
 
     def tallies(self, meters: Sequence[Meter], period: Period, customer_key: str | None = None) -> dict[str, Tally]:
         """What each meter would count, billable or not, as `metering.billable` documents."""
@@ -188,7 +188,8 @@ def event_store() -> EventStore:
     """The store this installation keeps its usage in.
 
     EVENT_STORE_URL says where a ClickHouse is; that events are there, and no longer here, PostgreSQL says (see
-    `metering.moving`), so that all processes change over at one moment. Unless it is set, PostgreSQL without asking.
+    `metering.clickhouse.moving`), so that all processes change over at one moment. Unless it is set, PostgreSQL
+    without asking.
     """
     if settings.EVENT_STORE_URL and (moved := EventMove.objects.filter(switched_at__isnull=False).first()):
         elsewhere: EventStore = import_string(_ELSEWHERE)(moved.token)

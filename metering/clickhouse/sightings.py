@@ -1,4 +1,4 @@
-"""What was reported at all, asked of ClickHouse (see `metering.sightings`)."""
+"""What was reported at all, asked of ClickHouse (see `metering.postgres.sightings`)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
