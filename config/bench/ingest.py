@@ -31,6 +31,7 @@ from django.core.management import CommandError
 from django.db import connection
 
 from config import web
+from config.bench.database import LIKE_USAGE, copied_out, copy_in, run
 from config.bench.figures import Figure, Progress, seconds
 from config.bench.senders import request, send
 from config.environment import BASE_DIR
@@ -51,16 +52,10 @@ CUSTOMERS, TYPES = 1_000, 5
 SENT_BEFORE = 10  # one event in so many
 SECONDS_TO_START = 60
 
-_LIMIT = """
-    DROP TABLE IF EXISTS bench_usage;
-    CREATE TABLE bench_usage (LIKE metering_usageevent INCLUDING DEFAULTS);
-    CREATE UNIQUE INDEX ON bench_usage (source, event_id);
-"""
 _EMPTY = """
     TRUNCATE metering_usageevent, metering_usageidentity, metering_usagebatch, metering_usagerollup,
         metering_usagerollupvalue
 """
-_COPY_OUT = "COPY (SELECT * FROM metering_usageevent ORDER BY id) TO STDOUT"
 
 
 class Load(NamedTuple):
@@ -92,14 +87,14 @@ def of_size(port: int, key: str, size: int, events: int, *, rolled_up: bool, rou
 
 def _round(port: int, key: str, size: int, events: int, rolled_up: bool) -> tuple[float, float]:
     load = _load(key, size, events)
-    _run(_EMPTY)
-    _run("CHECKPOINT")
+    run(_EMPTY)
+    run("CHECKPOINT")
     with _rolling_up() if rolled_up else contextlib.nullcontext():
         took = seconds(lambda: _send(port, load, rolled_up))
-    rows = _copied_out()
-    _run(_LIMIT)
-    _run("CHECKPOINT")
-    copied = seconds(lambda: _copy_in(rows))
+    rows = copied_out()
+    run(LIKE_USAGE)
+    run("CHECKPOINT")
+    copied = seconds(lambda: copy_in(rows))
     return load.events / took, load.fresh / copied
 
 
@@ -231,22 +226,7 @@ def _must_be_durable() -> None:
             raise CommandError(f"This PostgreSQL has {setting} off, so nothing would be durable; measure on another.")
 
 
-def _copied_out() -> bytes:
-    with connection.cursor() as cursor, cursor.copy(_COPY_OUT) as copy:
-        return b"".join(bytes(block) for block in copy)
-
-
-def _copy_in(rows: bytes) -> None:
-    with connection.cursor() as cursor, cursor.copy("COPY bench_usage FROM STDIN") as copy:
-        copy.write(rows)
-
-
 def _ask(sql: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchone()[0]
-
-
-def _run(sql: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql)

@@ -17,10 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
-from django.db import connection
 from django.template.loader import render_to_string
 
 from config.bench import crowd
+from config.bench.database import LIKE_USAGE, copied_out, copy_in, run
 from config.bench.figures import Figure, Progress, seconds, typical
 from config.journey import story, summary
 from config.journey.stage import stage
@@ -31,13 +31,7 @@ from invoicing.models import Invoice, InvoiceLine
 from invoicing.presentation import context
 
 BENCH = "journey"
-_LIKE_USAGE = """
-    DROP TABLE IF EXISTS bench_usage;
-    CREATE TABLE bench_usage (LIKE metering_usageevent INCLUDING DEFAULTS);
-    CREATE UNIQUE INDEX ON bench_usage (source, event_id);
-"""
 _NO_USAGE = "TRUNCATE metering_usageevent, metering_usageidentity"
-_COLUMNS = "(id, source, event_id, type, customer_key, alias, occurred_at, is_billable, properties)"
 
 
 def figures(usage: list[Request], progress: Progress) -> Iterator[Figure]:
@@ -62,9 +56,9 @@ def _ingest(told: story.Story) -> Figure:
     key = story.usage_key("bench")
     batches = [(month_end, body) for month_end, rows in story.by_month(told.usage) for body in _bodies(told, rows)]
     count = len(told.usage)
-    sent = typical(lambda: _send(told, batches, key), before=lambda: _run(_NO_USAGE))
-    rows = _copied_out()
-    copied = typical(lambda: _copy_in(rows), before=lambda: _run(_LIKE_USAGE))
+    sent = typical(lambda: _send(told, batches, key), before=lambda: run(_NO_USAGE))
+    rows = copied_out()
+    copied = typical(lambda: copy_in(rows), before=lambda: run(LIKE_USAGE))
     return Figure(BENCH, "ingest", count / sent, "events/s", count / copied)
 
 
@@ -97,18 +91,3 @@ def _send(told: story.Story, batches: list[tuple[datetime, bytes]], key: str) ->
             answer.raise_for_status()
             if answer.json()["duplicates"] or answer.json()["quarantined"]:
                 raise RuntimeError("the bench must only send what is new and can be counted")
-
-
-def _copied_out() -> bytes:
-    with connection.cursor() as cursor, cursor.copy("COPY (SELECT * FROM metering_usageevent) TO STDOUT") as copy:
-        return b"".join(bytes(block) for block in copy)
-
-
-def _copy_in(rows: bytes) -> None:
-    with connection.cursor() as cursor, cursor.copy(f"COPY bench_usage {_COLUMNS} FROM STDIN") as copy:
-        copy.write(rows)
-
-
-def _run(sql: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql)

@@ -19,10 +19,9 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from statistics import quantiles
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
-from django.db import connection
-
+from config.bench.database import run
 from config.bench.figures import Figure, Progress, seconds
 from config.journey.stage import database
 from config.journey.usage_file import Request
@@ -124,32 +123,32 @@ class Postgres:
     name = "postgres"
 
     def fill(self, events: int, progress: Progress) -> Iterator[Figure]:
-        _run("SELECT usage_month(%s)", [MONTH.start.date()])
+        run("SELECT usage_month(%s)", [MONTH.start.date()])
         for first in range(0, events, A_BLOCK):
             progress(f"Storing {events:,} events: {first:,}")
             last = min(first + A_BLOCK, events)
             step = (MONTH.end - MONTH.start) / events
             given = {"first": first, "last": last, "start": MONTH.start, "step": step}
-            _run(_EVENTS, given)
-            _run(BATCHES, given)
-        _run("SELECT setval(pg_get_serial_sequence('metering_usagebatch', 'id'), max(id)) FROM metering_usagebatch")
-        _run("ANALYZE metering_usageevent, metering_usagebatch")
+            run(_EVENTS, given)
+            run(BATCHES, given)
+        run("SELECT setval(pg_get_serial_sequence('metering_usagebatch', 'id'), max(id)) FROM metering_usagebatch")
+        run("ANALYZE metering_usageevent, metering_usagebatch")
         progress("Rolling up")
         newest = UsageBatch.objects.order_by("-pk").values_list("pk", flat=True)[:1]
         UsageBatch.objects.filter(pk__in=list(newest)).update(is_open=True)  # as if it were still coming in
         took = seconds(_everything_rolled_up)
         UsageBatch.objects.filter(is_open=True).update(is_open=False)
-        _run("ANALYZE metering_usagerollup, metering_usagerollupvalue")
-        yield Figure(BENCH, "roll_up", events / took, "events/s", events / seconds(lambda: _run(_GROUPED)))
+        run("ANALYZE metering_usagerollup, metering_usagerollupvalue")
+        yield Figure(BENCH, "roll_up", events / took, "events/s", events / seconds(lambda: run(_GROUPED)))
 
     def settle(self) -> None:
         _everything_rolled_up()
 
     def limit_of_one(self, customer: str) -> None:
-        _run(_OF_ONE, [customer, MONTH.start.date(), MONTH.end.date()])
+        run(_OF_ONE, [customer, MONTH.start.date(), MONTH.end.date()])
 
     def limit_of_all(self) -> None:
-        _run(_OF_ALL)
+        run(_OF_ALL)
 
 
 WORLDS: list[Callable[[], World]] = [Postgres]
@@ -238,8 +237,3 @@ def _p95(times: Sequence[float]) -> float:
 
 def _memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _run(sql: str, given: Any = None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, given)

@@ -9,11 +9,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
+from config.bench.database import run
 from config.bench.figures import Figure, Progress
 from config.bench.usage import A_BATCH, A_BLOCK, BATCHES, CUSTOMERS, MONTH, TYPES
 from metering.clickhouse import tables
@@ -92,9 +91,7 @@ class ClickHouse:
                     count=last - first,
                 )
             )
-            with connection.cursor() as cursor:
-                given: dict[str, Any] = {"first": first, "last": last, "start": MONTH.start, "step": step}
-                cursor.execute(BATCHES, given)
+            run(BATCHES, {"first": first, "last": last, "start": MONTH.start, "step": step})
 
     def settle(self) -> None:
         """Nothing waits here."""
