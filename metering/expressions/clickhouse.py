@@ -111,7 +111,7 @@ def _alike(nodes: tuple[Node, ...], column: str) -> list[str]:
     written = [sql(each, column) for each in nodes]
     if nodes[0].kind != Kind.NUMBER:
         return written
-    decimals = tree.widest(iter(nodes)).decimals
+    decimals = tree.widest(nodes).decimals
     return [
         text if tree.digits(each).decimals == decimals and not isinstance(each, tree.Nothing)
         else f"CAST({text} AS Nullable(Decimal({MOST_DIGITS}, {decimals})))"

@@ -57,7 +57,7 @@ def _hold(node: Node) -> None:
             pairs = (node.of, *node.values)
         case _ if node.kind == Kind.NUMBER:
             pairs = (node,)
-    if pairs and sum(tree.widest(iter(pairs))) > tree.MOST_DIGITS:
+    if pairs and sum(tree.widest(pairs)) > tree.MOST_DIGITS:
         raise ValueError(
             "The numbers would become too long to be exact: multiply at most two properties, and by short numbers."
         )

@@ -1,6 +1,6 @@
 """What an expression is made of, once every property has its type. The three languages are written from this."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -213,12 +213,12 @@ def digits(node: Node) -> Digits:
             whole = 2 * FACTOR_DIGITS if node.is_guarded else left.whole + right.whole
             return Digits(whole, left.decimals + right.decimals)
         case Arithmetic():
-            both = _widest(digits(node.left), digits(node.right))
+            both = widest((node.left, node.right))
             return Digits(both.whole + 1, both.decimals)
         case Choice():
-            return _widest(*(digits(value) for _, value in node.cases), digits(node.otherwise))
+            return widest((*(value for _, value in node.cases), node.otherwise))
         case Extreme() | First():
-            return _widest(*map(digits, node.of))
+            return widest(node.of)
         case Absolute():
             return digits(node.of)
     return Digits(0, 0)
@@ -229,12 +229,9 @@ def is_constant(node: Node) -> bool:
     return not any(isinstance(part, (Property, Nothing)) for part in everything(node))
 
 
-def widest(nodes: Iterator[Node]) -> Digits:
+def widest(nodes: Iterable[Node]) -> Digits:
     """What holds all of these numbers."""
-    return _widest(*map(digits, nodes))
-
-
-def _widest(*all_of: Digits) -> Digits:
+    all_of = [digits(node) for node in nodes]
     return Digits(max(each.whole for each in all_of), max(each.decimals for each in all_of))
 
 
