@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db import connection
 
@@ -65,9 +64,3 @@ def closed() -> Iterator[Cutoff]:
             yield Cutoff(last or 0)
         finally:
             cursor.execute(_OPEN_AGAIN)
-
-
-def cutoff_at(instant: datetime) -> Cutoff:
-    """All that was stored by an instant that is past."""
-    last = UsageBatch.objects.filter(stored_at__lte=instant).order_by("-pk").values_list("pk", flat=True).first()
-    return Cutoff(last or 0)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from metering.cutoffs import Cutoff
 from metering.meters.billable import Tally
 from metering.meters.definitions import timelines
-from metering.meters.totals import Key, Request
+from metering.meters.totals import Key, Request, Values
 from metering.models import CustomerAlias, Meter, QuarantinedEvent, UsageEvent
 from metering.postgres.arrivals import numbers_of
-from metering.postgres.sightings import Asked, Values
+from metering.postgres.sightings import Asked
 from metering.registry.screening import counts
 from metering.store import event_store
 from pricing.measures import Measured
@@ -23,10 +23,10 @@ _customer_keys: Callable[[], Collection[str]] | None = None
 def usage(requests: Iterable[Key], as_of: Cutoff | None = None) -> dict[Key, Measured]:
     """How much each (customer key, meter key, period, split) comes to, exact.
 
-    A Decimal for WHOLE, 0 where nothing was reported; otherwise parts in a fixed order (see `metering.meters.totals`), none
-    where nothing was. The number of queries does not depend on the number of requests. Periods are half-open by event
-    time; a period is measured by the definition that its meter has for periods that start then. With a cut-off the
-    answer is the same for ever. Raises LookupError for a meter that does not exist.
+    A Decimal for WHOLE, 0 where nothing was reported; otherwise parts in a fixed order (see `metering.meters.totals`),
+    none where nothing was. The number of queries does not depend on the number of requests. Periods are half-open by
+    event time; a period is measured by the definition that its meter has for periods that start then. With a cut-off
+    the answer is the same for ever. Raises LookupError for a meter that does not exist.
     """
     asked = list(requests)
     meters = Meter.objects.in_bulk({key for _, key, _, _ in asked}, field_name="key")
@@ -39,9 +39,10 @@ def usage(requests: Iterable[Key], as_of: Cutoff | None = None) -> dict[Key, Mea
     for customer, key, period, split in asked:
         place = known[key].place(period.start)
         by_place[place].append(Request(customer, known[key].at(place), period, split))
+    store = event_store()
     found: dict[Key, Measured] = {}
     for place in sorted(by_place):
-        found |= event_store().totals(by_place[place], as_of)
+        found |= store.totals(by_place[place], as_of)
     return found
 
 

@@ -12,13 +12,12 @@ from django.utils.module_loading import import_string
 from metering.cutoffs import Cutoff, next_batch
 from metering.expressions import Expression
 from metering.identities import Identity
-from metering.meters import billable
 from metering.meters.billable import Tally
-from metering.meters.totals import Key, Request
+from metering.meters.totals import Key, Request, Values
 from metering.models import EventMove, Meter, UsageBatch, UsageEvent
-from metering.postgres import arrivals, copying, sightings
+from metering.postgres import arrivals, billable, copying, sightings
 from metering.postgres.arrivals import Seen
-from metering.postgres.sightings import Asked, Values
+from metering.postgres.sightings import Asked
 from metering.postgres.statements import totals
 from pricing.measures import Measured
 from pricing.periods import Period
@@ -71,7 +70,7 @@ class EventStore(Protocol):
         """Which combinations of values the counted events carried, as `metering.postgres.sightings` documents."""
 
     def tallies(self, meters: Sequence[Meter], period: Period, customer_key: str | None = None) -> dict[str, Tally]:
-        """What each meter would count, billable or not, as `metering.billable` documents."""
+        """What each meter would count, billable or not, as `metering.meters.billable` documents."""
 
     def numbered(self, numbers: Collection[int]) -> list[UsageEvent]:
         """The events with these numbers, by source; those of retired months are gone."""

@@ -1,7 +1,7 @@
-"""Events one by one, asked of ClickHouse (see `metering.arrivals`)."""
+"""Events one by one, asked of ClickHouse (see `metering.postgres.arrivals`)."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -10,15 +10,14 @@ from metering.clickhouse.formulas import holds
 from metering.clickhouse.horizon import horizon
 from metering.clickhouse.rows import read
 from metering.clickhouse.tables import EVENTS
-from metering.clickhouse.totals import EPOCH, LATEST, instant_sql
-from metering.expressions import Expression, Kind, parse
+from metering.clickhouse.totals import LATEST, instant_of, instant_sql
+from metering.expressions import Expression
 from metering.expressions.clickhouse import constant
 from metering.models import UsageBatch, UsageEvent
 from metering.models.events import POSITIONS
 from metering.postgres.arrivals import Seen
 from pricing.periods import Period
 
-ALWAYS = Period(EPOCH, LATEST)
 _COLUMNS = (
     "id, source, event_id, type, customer_key, alias, toUnixTimestamp64Micro(occurred_at), is_billable, properties"
 )
@@ -34,14 +33,14 @@ def matching(
     limit: int | None = None,
 ) -> list[tuple[int, datetime]]:
     """Number and instant of the events in a period, void or not, by time; those of which the condition is true."""
-    true = holds(parse(condition.text, Kind.CONDITION)) if condition else "true"
+    true = holds(condition) if condition else "true"
     rows = client.query(f"""
         SELECT event.id AS id, toUnixTimestamp64Micro(event.occurred_at) AS at FROM {EVENTS} AS event FINAL
         WHERE event.customer_key = {constant(customer_key)} AND event.type = {constant(event_type)}
             AND {_within(period)} AND {horizon().condition()} AND {true}
         ORDER BY at, id {_limit(limit)}
     """).result_rows  # noqa: S608
-    return [(number, _instant(at)) for number, at in rows]
+    return [(number, instant_of(at)) for number, at in rows]
 
 
 def numbered(client: Client, numbers: Collection[int]) -> list[UsageEvent]:
@@ -78,7 +77,7 @@ def types_seen(client: Client, period: Period) -> Mapping[str, Seen]:
         SELECT event.type, count(), toUnixTimestamp64Micro(max(event.occurred_at)) FROM {EVENTS} AS event FINAL
         WHERE {_within(period)} AND {horizon().condition()} GROUP BY event.type
     """).result_rows  # noqa: S608
-    return {type_: Seen(events, _instant(last)) for type_, events, last in rows}
+    return {type_: Seen(events, instant_of(last)) for type_, events, last in rows}
 
 
 def _within(period: Period) -> str:
@@ -102,11 +101,7 @@ def _event(*columns: Any) -> UsageEvent:
         type=type_,
         customer_key=customer_key,
         alias=alias,
-        occurred_at=_instant(at),
+        occurred_at=instant_of(at),
         is_billable=is_billable,
         properties=read(properties),
     )
-
-
-def _instant(micros: int) -> datetime:
-    return (EPOCH + timedelta(microseconds=micros)).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""Billable or not, asked of ClickHouse (see `metering.billable`)."""
+"""Billable or not, asked of ClickHouse (see `metering.meters.billable`)."""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -18,8 +18,6 @@ from metering.models import Meter
 from metering.postgres import formulas as postgres
 from pricing.periods import Period
 
-MOST_METERS = 20
-"""Of one type, in one statement."""
 ALL = ""
 """Instead of a meter's key: every event of the type, with the sum of their numbers."""
 

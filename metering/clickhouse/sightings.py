@@ -10,8 +10,9 @@ from metering.clickhouse.horizon import Horizon, horizon
 from metering.clickhouse.tables import EVENTS
 from metering.clickhouse.totals import instant_sql
 from metering.expressions.clickhouse import constant
+from metering.meters.totals import Values
 from metering.models import Meter
-from metering.postgres.sightings import MOST_VALUES, Asked, Values
+from metering.postgres.sightings import MOST_VALUES, Asked
 from pricing.periods import Period
 
 _COUNTED = f"""

@@ -1,14 +1,13 @@
 """States in ClickHouse's SQL. Numbers come as text, which keeps every digit and is read soonest."""
 
 from collections.abc import Sequence
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 
 from metering.clickhouse.formulas import Value
-from metering.meters.states import NEEDED, State
+from metering.meters.states import EXACT, NEEDED, State
 
 MICROS = "toUnixTimestamp64Micro(event.occurred_at)"
-_EXACT = Context(prec=200)
 
 
 def columns_of(aggregation: str, value: Value) -> list[str]:
@@ -46,7 +45,7 @@ def sum_of(value: Value, sql: str, times: str = "") -> str:
 def added(texts: str) -> Decimal:
     """The sum that `sum_of` gave."""
     whole, _, rest = texts.partition(" ")
-    return _EXACT.add(number(whole), number(rest)) if rest else number(whole)
+    return EXACT.add(number(whole), number(rest)) if rest else number(whole)
 
 
 def number(text: str) -> Decimal:
@@ -55,7 +54,7 @@ def number(text: str) -> Decimal:
 
 
 def _moment(texts: str) -> Decimal:
-    return added(texts).scaleb(-6, _EXACT)
+    return added(texts).scaleb(-6, EXACT)
 
 
 def _latest(text: str) -> tuple[Decimal, Decimal, Decimal]:

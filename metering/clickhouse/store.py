@@ -1,6 +1,7 @@
 """The event store in ClickHouse: rows go there, what counts PostgreSQL says, and Python finishes the numbers."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from uuid import UUID
@@ -18,12 +19,12 @@ from metering.cutoffs import Cutoff, cutoff_now, join
 from metering.expressions import Expression
 from metering.meters.billable import Tally
 from metering.meters.measuring import measured
-from metering.meters.totals import Found, Key, Request
+from metering.meters.totals import Found, Key, Request, Values
 from metering.models import Meter, UsageBatch, UsageEvent
 from metering.models.events import POSITIONS
 from metering.postgres import months
 from metering.postgres.arrivals import Seen
-from metering.postgres.sightings import Asked, Values
+from metering.postgres.sightings import Asked
 from metering.store import Row
 from pricing.measures import Measured
 from pricing.periods import Period
@@ -65,7 +66,7 @@ class ClickHouseEventStore:
 
     def put(self, block: bytes, *, token: str) -> None:
         """Insert rows as `rows.lines` writes them; a block with this token once."""
-        try:
+        with _told(self.address):
             self.address.client().raw_insert(
                 tables.EVENTS,
                 COLUMNS,
@@ -73,8 +74,6 @@ class ClickHouseEventStore:
                 settings={"insert_deduplication_token": token, "async_insert": 0},
                 fmt="JSONEachRow",
             )
-        except ClickHouseError as problem:
-            raise Unavailable(f"{self.address}: {problem}") from problem
 
     def totals(self, requests: Sequence[Request], as_of: Cutoff | None = None) -> dict[Key, Measured]:
         """One statement for up to fifty kinds of questions, however many requests of one kind.
@@ -150,15 +149,10 @@ class ClickHouseEventStore:
         return len(dead)
 
 
-class _told:  # noqa: N801 - reads as a verb
+@contextlib.contextmanager
+def _told(address: Address) -> Iterator[None]:
     """What ClickHouse refuses becomes what Django raises for a database that is away or busy."""
-
-    def __init__(self, address: Address) -> None:
-        self.address = address
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
-        if isinstance(problem, ClickHouseError):
-            raise Unavailable(f"{self.address}: {problem}") from problem
+    try:
+        yield
+    except ClickHouseError as problem:
+        raise Unavailable(f"{address}: {problem}") from problem

@@ -13,13 +13,13 @@ from metering.clickhouse.horizon import Horizon
 from metering.clickhouse.states import MICROS, columns_of, number, state
 from metering.clickhouse.tables import EVENTS
 from metering.expressions.clickhouse import constant
+from metering.meters.calendar import EPOCH
 from metering.meters.states import single
 from metering.meters.totals import Found, Request
 from metering.models import Meter
 from pricing.measures import Split
 from pricing.periods import Period, midnight
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2299, 12, 31, tzinfo=UTC)
 """Where ClickHouse's calendar ends."""
 MOST_METERS = 20
@@ -84,6 +84,11 @@ def micros(instant: datetime) -> int:
     return (min(max(instant, EPOCH), LATEST) - EPOCH) // timedelta(microseconds=1)
 
 
+def instant_of(micros: int) -> datetime:
+    """From microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=micros)
+
+
 def instant_sql(instant: datetime) -> str:
     return f"fromUnixTimestamp64Micro({micros(instant)}, 'UTC')"
 
@@ -128,7 +133,7 @@ def _singles(client: Client, asked: Sequence[Kind], horizon: Horizon) -> Found:
     sql = _EACH.format(**_given(asked, wanted, [value_of(kind.meter)], horizon, columns))
     with client.query_rows_stream(sql) as rows:
         for place, parts, at, value, event, *_ in rows:
-            instant = EPOCH + timedelta(microseconds=at)
+            instant = instant_of(at)
             counted = number("1" if is_unique else value)
             yield kind.places[wanted[place]], (tuple(parts), instant), single(counted, instant, event)
 

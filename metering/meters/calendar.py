@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from pricing.measures import Split
 from pricing.periods import Period, add_months, midnight, zone_named
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LENGTHS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def starts_of(period: Period, split: Split, seen: Collection[datetime] = ()) -> list[datetime]:
@@ -34,7 +34,7 @@ def _start_of(instant: datetime, split: Split) -> datetime:
     if split.window in _LENGTHS:
         # By the clock as it stands, so that an hour the clock shows twice is two hours.
         offset = local.utcoffset() or timedelta(0)
-        return instant - (instant - _EPOCH + offset) % _LENGTHS[split.window]
+        return instant - (instant - EPOCH + offset) % _LENGTHS[split.window]
     return midnight(_first_day(local.date(), split), split.zone)
 
 

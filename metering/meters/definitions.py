@@ -40,9 +40,8 @@ def _check_expressions(definition: Definition) -> None:
     is_count = definition.aggregation == Meter.Aggregation.COUNT
     if not definition.property and not is_count:
         raise Refused("Say which property is added up; only a count needs none.")
-    kind = Kind.TEXT if definition.aggregation == Meter.Aggregation.UNIQUE else Kind.NUMBER
     if definition.property and not is_count:
-        _parsed("Property", definition.property, kind)
+        _parsed("Property", definition.property, kind_of(definition))
     if definition.condition:
         _parsed("Condition", definition.condition, Kind.CONDITION)
 
@@ -65,6 +64,11 @@ def _check_steps(definition: Definition) -> None:
             "Different values and averages do not carry over: they do not say what is left at the end of a period. "
             "To count what is active, take the latest of 1 or 0 per value, and the sum of these."
         )
+
+
+def kind_of(definition: Definition) -> Kind:
+    """What its property comes to: a text where different ones are counted, otherwise a number."""
+    return Kind.TEXT if definition.aggregation == Meter.Aggregation.UNIQUE else Kind.NUMBER
 
 
 def filters_from(given: Any) -> dict[str, list[str]]:

@@ -11,10 +11,10 @@ LATEST, MAX and MIN read a level: the last one read before a period or window co
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
-from metering.meters.calendar import clamped, starts_of, window_of
+from metering.meters.calendar import EPOCH, clamped, starts_of, window_of
 from metering.meters.states import NOTHING, ZERO, State, added, finish, length_of, merged, quotient, seconds_held
 from metering.meters.totals import Found, Group, Key, Request, Values, answer, number_or_parts, start_of
 from metering.models import Meter
@@ -22,7 +22,6 @@ from pricing.measures import WINDOWS, Measured, Part, Split
 from pricing.periods import Period
 
 Aggregation, Over = Meter.Aggregation, Meter.Over
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _CHANGES = (Aggregation.COUNT, Aggregation.SUM, Aggregation.WEIGHTED)
 _LEVELS = (Aggregation.LATEST, Aggregation.MAX, Aggregation.MIN)
 CARRIED = (*_CHANGES, *_LEVELS)
@@ -66,7 +65,7 @@ class _Plan:
         if not meter.carries_over:
             return cls(request, parts)
         level = _reading_levels(meter) if meter.aggregation in (Aggregation.MAX, Aggregation.MIN) else meter
-        earlier = Period(BEGINNING, max(request.period.start, BEGINNING))
+        earlier = Period(EPOCH, max(request.period.start, EPOCH))
         before = Request(request.customer_key, level, earlier, Split(by))
         return cls(request, parts, before, replace(parts, meter=level) if unit and level is not meter else None)
 

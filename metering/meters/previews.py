@@ -8,7 +8,7 @@ from typing import Any
 
 from governance.acts import Refused
 from metering.expressions import Kind, parse
-from metering.meters.definitions import FIELDS, checked, filters_from
+from metering.meters.definitions import FIELDS, checked, filters_from, kind_of
 from metering.meters.totals import Request
 from metering.models import Meter, UsageEvent
 from metering.store import event_store
@@ -76,7 +76,7 @@ def _row(meter: Meter, event: UsageEvent) -> Row:
 def _value(meter: Meter, properties: Mapping[str, Any]) -> str | None:
     if meter.aggregation == Meter.Aggregation.COUNT:
         return "1"
-    value: Decimal | str | None = parse(meter.property, _kind(meter)).evaluate(properties)
+    value: Decimal | str | None = parse(meter.property, kind_of(meter)).evaluate(properties)
     return plain(value) if isinstance(value, Decimal) else value
 
 
@@ -91,15 +91,11 @@ def _why_not(meter: Meter, event: UsageEvent) -> str:
         return f"{meter.condition} is not true of it."
     if _value(meter, properties) is not None:
         return ""
-    expression = parse(meter.property, _kind(meter))
+    expression = parse(meter.property, kind_of(meter))
     missing = sorted(name for name in expression.names if properties.get(name) is None)
     if missing:
         return f"It has no {' and no '.join(missing)}."
     return f"{meter.property} comes to no {'value' if expression.kind == Kind.TEXT else 'number'}."
-
-
-def _kind(meter: Meter) -> Kind:
-    return Kind.TEXT if meter.aggregation == Meter.Aggregation.UNIQUE else Kind.NUMBER
 
 
 def _shown(value: Any) -> str:

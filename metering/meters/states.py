@@ -5,20 +5,20 @@ A store gives states and Python finishes them, so that every store gives the sam
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from functools import reduce
 
+from metering.meters.calendar import EPOCH
 from metering.models import Meter
 from pricing.periods import Period
 
 Aggregation = Meter.Aggregation
 ZERO = Decimal(0)
 # Reported numbers have 30 digits before the point and 18 after; so many hold any sum and any product with a time.
-_EXACT = Context(prec=200)
+EXACT = Context(prec=200)
 _DIVIDED = Context(prec=50, rounding=ROUND_HALF_UP)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 Latest = tuple[Decimal, Decimal, Decimal]
@@ -62,7 +62,7 @@ def single(value: Decimal, at: datetime, number: int = 0) -> State:
     """The state of one event that adds this value; 1 where events or different values are counted."""
     instant = quotient(seconds_since_1970(at), 1)
     latest = (instant, Decimal(number), value)
-    return State(1, value, _EXACT.multiply(value, instant), value, value, latest, 1)
+    return State(1, value, EXACT.multiply(value, instant), value, value, latest, 1)
 
 
 def merged(one: State, other: State) -> State:
@@ -80,11 +80,11 @@ def merged(one: State, other: State) -> State:
     )
 
 
-def finish(aggregation: str, state: State, period: Period, opening: Decimal = ZERO) -> Decimal:
+def finish(aggregation: str, state: State, period: Period) -> Decimal:
     """The number a state stands for; 0 where there is nothing. Exact where finite, otherwise to fifty digits.
 
     WEIGHTED is the sum of each value × the seconds it was held (from its event to the end of the period) ÷ the seconds
-    in the period; `opening` was there all along. 0 for an empty period.
+    in the period. 0 for an empty period.
     """
     match aggregation:
         case Aggregation.COUNT:
@@ -102,7 +102,7 @@ def finish(aggregation: str, state: State, period: Period, opening: Decimal = ZE
         case Aggregation.AVERAGE:
             return quotient(Fraction(state.total or ZERO), state.events)
         case Aggregation.WEIGHTED:
-            return _weighted(state, period, opening)
+            return quotient(seconds_held(state, period), length_of(period))
     raise ValueError(f"unknown aggregation: {aggregation!r}")
 
 
@@ -117,11 +117,7 @@ def quotient(total: Fraction | Decimal, by: Fraction | int) -> Decimal:
 
 def seconds_since_1970(instant: datetime) -> Fraction:
     """Exact to the microsecond."""
-    return Fraction((instant - _EPOCH) // _MICROSECOND, 1_000_000)
-
-
-def _weighted(state: State, period: Period, opening: Decimal) -> Decimal:
-    return quotient(seconds_held(state, period, opening), length_of(period))
+    return Fraction((instant - EPOCH) // _MICROSECOND, 1_000_000)
 
 
 def length_of(period: Period) -> Fraction:
@@ -137,7 +133,7 @@ def seconds_held(state: State, period: Period, opening: Decimal = ZERO) -> Fract
 
 def added(values: Iterable[Decimal]) -> Decimal:
     """Their sum, exact."""
-    return reduce(_EXACT.add, values, ZERO)
+    return reduce(EXACT.add, values, ZERO)
 
 
 def _exact(share: Fraction) -> Decimal | None:
@@ -148,10 +144,10 @@ def _exact(share: Fraction) -> Decimal | None:
         while rest % prime == 0:
             rest, power = rest // prime, power + 1
         places = max(places, power)
-    return Decimal(int(share * 10**places)).scaleb(-places, _EXACT) if rest == 1 else None
+    return Decimal(int(share * 10**places)).scaleb(-places, EXACT) if rest == 1 else None
 
 
 def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
     if one is None or other is None:
         return other if one is None else one
-    return _EXACT.add(one, other)
+    return EXACT.add(one, other)

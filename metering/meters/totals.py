@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from metering.meters.states import ZERO, State, finish
 from metering.models import Meter
@@ -33,11 +33,11 @@ class Request:
         return self.customer_key, self.meter.key, self.period, self.split
 
     @property
-    def shape(self) -> tuple[str, str]:
-        """Requests of one shape are answered by one statement."""
+    def shape(self) -> Literal["each", "parts", "whole"]:
+        """Whether every event is told by itself, usage by parts, or all of it as one number."""
         if self.split.each:
-            return self.meter.aggregation, "each"
-        return self.meter.aggregation, "parts" if self.split.by or self.split.window else "whole"
+            return "each"
+        return "parts" if self.split.by or self.split.window else "whole"
 
 
 Found = Iterable[tuple[int, Group, State]]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from metering.expressions import Kind, parse
+from metering.meters.definitions import kind_of
 from metering.models import Meter
 from metering.models.meters import Definition
 
@@ -13,8 +14,7 @@ def value_of(meter: Definition) -> str:
     """SQL of what an event adds: a number (text for UNIQUE), NULL when the event lacks it and is not counted."""
     if meter.aggregation == Meter.Aggregation.COUNT:
         return "1::numeric"
-    kind = Kind.TEXT if meter.aggregation == Meter.Aggregation.UNIQUE else Kind.NUMBER
-    return parse(meter.property, kind).sql("event.properties")
+    return parse(meter.property, kind_of(meter)).sql("event.properties")
 
 
 def condition_of(meter: Definition) -> str:

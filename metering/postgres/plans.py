@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
+import msgspec
 from django.db import connection
 
 from metering.cutoffs import Cutoff
@@ -136,6 +137,16 @@ def refuse_changed(plans: Sequence[Plan], kept: Kept, as_of: Cutoff) -> None:
                 raise Retired(month)
 
 
+def pieces_as_json(plans: Sequence[Plan]) -> str:
+    """The pieces of all, each with the place of its plan, as `statement_texts.PIECES` reads them."""
+    pieces = [
+        {"number": number, "start_at": piece.start, "end_at": piece.end}
+        for number, plan in enumerate(plans)
+        for piece in plan.pieces
+    ]
+    return msgspec.json.encode(pieces).decode()
+
+
 def _plan(request: Request, found: tuple[int, date | None, Sequence[str]] | None) -> Plan:
     if found is None:
         return Plan(request, (request.period,))
@@ -164,7 +175,7 @@ def _reaches_retired(plan: Plan, kept: Kept) -> bool:
 def _whole_days(period: Period) -> tuple[date, date]:
     """The first UTC day that lies in the period as a whole, and the day after the last."""
     first = period.start.date()
-    if period.start > datetime(first.year, first.month, first.day, tzinfo=UTC):
+    if period.start > starts(first):
         first += timedelta(days=1)
     return first, period.end.date()
 

@@ -10,7 +10,7 @@ from metering.models.events import POSITIONS
 from metering.postgres.formulas import condition_of, one_of, parts_of, value_of
 from metering.postgres.series import Series
 
-# What goes into these texts is our own, or made by `metering.formulas`, which quotes; all else is an argument.
+# What goes into these texts is our own, or made by `metering.postgres.formulas`, which quotes; all else is an argument.
 # Every event of some with what it adds to each series of its type, and since which batch it is so.
 _ADDED = f"""
     WITH series AS (

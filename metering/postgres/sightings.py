@@ -10,12 +10,12 @@ import msgspec
 from django.db import connection
 
 from metering.cutoffs import EVERYTHING
-from metering.meters.totals import Request
+from metering.meters.totals import Request, Values
 from metering.models import Meter
 from metering.postgres import statement_texts as texts
 from metering.postgres.formulas import condition_of, one_of, parts_of, value_of
 from metering.postgres.months import starts
-from metering.postgres.plans import Plan, is_still, kept_for, planned
+from metering.postgres.plans import Plan, is_still, kept_for, pieces_as_json, planned
 from pricing.measures import Split
 from pricing.periods import Period
 
@@ -23,9 +23,8 @@ MOST_VALUES = 1_000
 
 Asked = tuple[Meter, tuple[str, ...]]
 """A meter, and the event properties whose values are wanted."""
-Values = tuple[str | None, ...]
 
-# What goes into these texts is our own, or made by `metering.formulas`, which quotes; all else is an argument.
+# What goes into these texts is our own, or made by `metering.postgres.formulas`, which quotes; all else is an argument.
 _WANTED = """
     wanted AS (SELECT * FROM json_to_recordset(%(wanted)s) AS wanted (
         number int, type text, series bigint, first_day date, last_day date, places int[]
@@ -123,15 +122,10 @@ def _given(plans: Sequence[Plan], period: Period) -> dict[str, Any]:
         }
         for number, plan in enumerate(plans)
     ]
-    pieces = [
-        {"number": number, "start_at": piece.start, "end_at": piece.end}
-        for number, plan in enumerate(plans)
-        for piece in plan.pieces
-    ]
     days = [plan.days for plan in plans if plan.days]
     return {
         "wanted": msgspec.json.encode(wanted).decode(),
-        "pieces": msgspec.json.encode(pieces).decode(),
+        "pieces": pieces_as_json(plans),
         "start": period.start,
         "end": period.end,
         "first_day": min((starts(first) for first, _ in days), default=None),

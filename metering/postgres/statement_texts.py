@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from metering.models.events import POSITIONS
 
-# What goes into these texts is our own, or made by `metering.formulas`, which quotes; all else is an argument.
+# What goes into these texts is our own, or made by `metering.postgres.formulas`, which quotes; all else is an argument.
 WANTED = """
     wanted AS (SELECT * FROM json_to_recordset(%(wanted)s) AS wanted (
         number int, customer text, type text, kind text, value int, condition int, names int, unit text, zone text,

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from django.db import connection
@@ -22,10 +22,20 @@ from metering.models import Meter
 from metering.postgres import statement_texts as texts
 from metering.postgres.formulas import condition_of, one_of, parts_of, value_of
 from metering.postgres.months import starts
-from metering.postgres.plans import Plan, is_still, kept_for, planned, refuse_changed, refuse_retired, worth_it
+from metering.postgres.plans import (
+    Plan,
+    is_still,
+    kept_for,
+    pieces_as_json,
+    planned,
+    refuse_changed,
+    refuse_retired,
+    worth_it,
+)
 from pricing.measures import Measured
 
 ONE = Decimal(1)
+_Key = TypeVar("_Key")
 
 
 def totals(requests: Sequence[Request], as_of: Cutoff | None = None) -> dict[Key, Measured]:
@@ -52,8 +62,7 @@ def _states(plans: Sequence[Plan], as_of: Cutoff) -> Found:
     """By the place of each plan."""
     by_form: dict[tuple[str, bool], list[int]] = defaultdict(list)
     for place, plan in enumerate(plans):
-        _, shape = plan.request.shape
-        by_form[shape, plan.request.meter.aggregation == Meter.Aggregation.UNIQUE].append(place)
+        by_form[plan.request.shape, plan.request.meter.aggregation == Meter.Aggregation.UNIQUE].append(place)
     for (shape, is_unique), places in by_form.items():
         for number, of_it, state in _Question(shape, is_unique, [plans[place] for place in places], as_of).found():
             yield places[number], of_it, state
@@ -121,11 +130,6 @@ class _Question:
         }
 
     def _given(self) -> dict[str, Any]:
-        pieces = [
-            {"number": number, "start_at": piece.start, "end_at": piece.end}
-            for number, plan in enumerate(self.plans)
-            for piece in plan.pieces
-        ]
         days = [(starts(plan.days[0]), starts(plan.days[1])) for plan in self.plans if plan.days]
         bounds = [(piece.start, piece.end) for plan in self.plans for piece in plan.pieces]
         first, end = _bounds([*bounds, *days] if self._has_cutoff else bounds)
@@ -133,7 +137,7 @@ class _Question:
         return {
             "wanted": self._formulas.as_json(self.plans),
             "customers": list({plan.request.customer_key for plan in self.plans}),
-            "pieces": msgspec.json.encode(pieces).decode(),
+            "pieces": pieces_as_json(self.plans),
             "below": self._as_of.below,
             "batch": self._as_of.batch,
             "first": first,
@@ -147,30 +151,25 @@ class _Formulas:
     """The different formulas of some requests; each request says by a place which is its own."""
 
     def __init__(self, plans: Sequence[Plan]) -> None:
-        self._meters = {plan.request.meter.pk: plan.request.meter for plan in plans}
-        self.values = list(dict.fromkeys(value_of(meter) for meter in self._meters.values()))
-        self.conditions = list(dict.fromkeys(condition_of(meter) for meter in self._meters.values()))
-        self.names = list(dict.fromkeys(parts_of(names) for names in {plan.request.split.by for plan in plans}))
+        meters = {plan.request.meter.pk: plan.request.meter for plan in plans}
+        by = {plan.request.split.by for plan in plans}
+        self.values, self._value = _placed({key: value_of(meter) for key, meter in meters.items()})
+        self.conditions, self._condition = _placed({key: condition_of(meter) for key, meter in meters.items()})
+        self.names, self._names = _placed({names: parts_of(names) for names in by})
 
     def as_json(self, plans: Sequence[Plan]) -> str:
-        places = {
-            key: (self.values.index(value_of(meter)), self.conditions.index(condition_of(meter)))
-            for key, meter in self._meters.items()
-        }
-        return msgspec.json.encode(
-            [self._one(number, plan, *places[plan.request.meter.pk]) for number, plan in enumerate(plans)]
-        ).decode()
+        return msgspec.json.encode([self._one(number, plan) for number, plan in enumerate(plans)]).decode()
 
-    def _one(self, number: int, plan: Plan, value: int, condition: int) -> dict[str, Any]:
+    def _one(self, number: int, plan: Plan) -> dict[str, Any]:
         request = plan.request
         return {
             "number": number,
             "customer": request.customer_key,
             "type": request.meter.event_type,
             "kind": str(request.meter.aggregation),
-            "value": value,
-            "condition": condition,
-            "names": self.names.index(parts_of(request.split.by)),
+            "value": self._value[request.meter.pk],
+            "condition": self._condition[request.meter.pk],
+            "names": self._names[request.split.by],
             "unit": request.split.window,
             "zone": request.split.zone,
             "series": plan.series,
@@ -178,6 +177,12 @@ class _Formulas:
             "last_day": plan.days and plan.days[1],
             "places": plan.places,
         }
+
+
+def _placed(written: Mapping[_Key, str]) -> tuple[list[str], dict[_Key, int]]:
+    """The different ones of these texts, and the place of each one's among them."""
+    places = {text: place for place, text in enumerate(dict.fromkeys(written.values()))}
+    return list(places), {key: places[text] for key, text in written.items()}
 
 
 def _bounds(pieces: Sequence[tuple[datetime, datetime]]) -> tuple[datetime | None, datetime | None]:

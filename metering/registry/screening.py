@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from metering.expressions import Expression, Kind, parse
+from metering.meters.definitions import kind_of
 from metering.models import Meter, QuarantinedEvent
 from metering.registry.schemas import TypeRules
 from metering.wire.events import Event, Path
@@ -136,7 +137,7 @@ def counts(meter: Meter, properties: dict[str, Any]) -> bool:
 
 
 def _value_of(meter: Meter) -> Expression:
-    return parse(meter.property, Kind.TEXT if meter.aggregation == Meter.Aggregation.UNIQUE else Kind.NUMBER)
+    return parse(meter.property, kind_of(meter))
 
 
 def _number_itself(value: Expression) -> str | None:

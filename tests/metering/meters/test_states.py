@@ -7,7 +7,7 @@ from functools import reduce
 
 import pytest
 
-from metering.meters.states import NOTHING, State, finish, merged, quotient, single
+from metering.meters.states import NOTHING, State, finish, length_of, merged, quotient, seconds_held, single
 from metering.models import Meter
 from pricing.periods import Period
 
@@ -35,7 +35,7 @@ def test_each_way_of_adding_up(aggregation: str, number: str) -> None:
 def test_a_weighted_sum_counts_each_value_for_as_long_as_it_was_held() -> None:
     half = single(Decimal(10), MARCH.start + (MARCH.end - MARCH.start) / 2)
     assert finish("weighted", half, MARCH) == 5
-    assert finish("weighted", half, MARCH, Decimal(3)) == 8
+    assert quotient(seconds_held(half, MARCH, Decimal(3)), length_of(MARCH)) == 8
     assert finish("weighted", half, Period(MARCH.start, MARCH.start)) == 0
     third = single(Decimal(1), MARCH.end - (MARCH.end - MARCH.start) / 3)
     assert finish("weighted", third, MARCH) == Decimal("0." + "3" * 50)
