@@ -6,7 +6,6 @@ the totals and the batches that are not in them yet in one statement (see `state
 
 from collections.abc import Iterable
 from datetime import date, timedelta
-from typing import Any
 
 from django.db import connection, transaction
 
@@ -16,7 +15,7 @@ from metering.models.events import POSITIONS
 from metering.postgres import months, rollup_texts
 from metering.postgres.rollup_texts import IN_BATCHES, IN_MONTH, ON_DAYS, add
 from metering.postgres.series import Series, as_series, keep_wanted
-from pricing.periods import Period, add_months
+from pricing.periods import add_months
 
 BLOCK = 200_000
 """So many events are added in one transaction, or one batch if that is more."""
@@ -77,20 +76,17 @@ def _ready_series() -> list[Series]:
     """Every series in use, the new ones filled with what was rolled up before."""
     gone = months.retired()
     kept, unwanted = keep_wanted(add_months(gone[-1], 1) if gone else None)
-    for each in unwanted:
-        UsageRollup.objects.filter(series=each).delete()
-        UsageRollupValue.objects.filter(series=each).delete()
-        each.delete()
+    if unwanted:
+        UsageRollup.objects.filter(series__in=unwanted).delete()
+        UsageRollupValue.objects.filter(series__in=unwanted).delete()
+        RollupSeries.objects.filter(pk__in=[each.pk for each in unwanted]).delete()
     new = [each for each in kept if not each.is_ready]
     if new:
-        for month in months.kept():
-            add([as_series(each) for each in new], IN_MONTH, _bounds(months.month_of(month)))
+        series = [as_series(each) for each in new]
+        for month in map(months.month_of, months.kept()):
+            add(series, IN_MONTH, {"start": month.start, "end": month.end})
         RollupSeries.objects.filter(pk__in=[each.pk for each in new]).update(is_ready=True)
     return [as_series(each) for each in kept]
-
-
-def _bounds(period: Period) -> dict[str, Any]:
-    return {"start": period.start, "end": period.end}
 
 
 def _waiting(most: int) -> list[int]:

@@ -62,11 +62,12 @@ def keep_wanted(since: date | None) -> tuple[list[RollupSeries], list[RollupSeri
     for meter_id, definition in _in_use():
         wanted[meter_id, digest_of(definition)] = definition
     there = {(series.meter_id, series.digest): series for series in RollupSeries.objects.order_by("pk")}
-    for (meter_id, digest), definition in wanted.items():
-        if (meter_id, digest) not in there:
-            there[meter_id, digest] = RollupSeries.objects.create(
-                meter_id=meter_id, digest=digest, definition=definition, since=since
-            )
+    made = RollupSeries.objects.bulk_create(
+        RollupSeries(meter_id=meter_id, digest=digest, definition=definition, since=since)
+        for (meter_id, digest), definition in wanted.items()
+        if (meter_id, digest) not in there
+    )
+    there |= {(series.meter_id, series.digest): series for series in made}
     kept = [series for key, series in there.items() if key in wanted]
     return kept, [series for key, series in there.items() if key not in wanted]
 
