@@ -8,14 +8,15 @@ from django.http import HttpResponse
 from django.urls import path
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException, PermissionDenied
+from rest_framework.exceptions import APIException
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from governance import clock
-from governance.doors import SEE_EVERY_CUSTOMER, HasScope, may
+from governance.doors import HasScope
 from metering import operations, queries
+from metering.api.doors import EveryCustomerDoor, json_answer
 from metering.api.schema import (
     CLOUD_EVENT,
     EVENT,
@@ -34,11 +35,12 @@ from metering.api.schema import (
 )
 from metering.crowding import Crowded
 from metering.meters.billable import Tally
-from metering.models import Meter, QuarantinedEvent, UsageEvent
+from metering.models import Meter, QuarantinedEvent, UsageBatch, UsageEvent
 from metering.wire.compression import ENCODINGS, UnknownEncoding, inflated
-from metering.wire.events import MAX_BYTES, Rejected, TooLarge, Unreadable, json_of
+from metering.wire.events import MAX_BYTES, Rejected, TooLarge, Unreadable
 from metering.wire.reading import FORMS, located, read
-from pricing.measures import WHOLE
+from pricing.figures import plain
+from pricing.measures import WHOLE, total
 from pricing.periods import Period
 
 
@@ -174,7 +176,7 @@ class UsageEventsView(APIView):
             form, is_single = request.form  # type: ignore[attr-defined]
             raise Malformed(located(refusal, form, is_single=is_single)) from None
         outcomes = [verdict.outcome for verdict in verdicts]
-        return _json(
+        return json_answer(
             {
                 "accepted": outcomes.count(operations.ACCEPTED),
                 "duplicates": outcomes.count(operations.DUPLICATE),
@@ -195,13 +197,14 @@ class UsageEventsView(APIView):
         question = EventQuestion(data=request.query_params)
         question.is_valid(raise_exception=True)
         counted, quarantined = queries.event_by_id(question.validated_data["id"], question.validated_data.get("source"))
-        return _json({"events": [*map(_counted, counted), *map(_quarantined, quarantined)]})
+        batches = UsageBatch.objects.in_bulk({event.batch_id for event in counted})
+        told = [_counted(event, batches[event.batch_id]) for event in counted]
+        return json_answer({"events": [*told, *map(_quarantined, quarantined)]})
 
 
-class UsageView(APIView):
+class UsageView(EveryCustomerDoor):
     """Usage added up."""
 
-    permission_classes = [HasScope]
     required_scope = "usage:read"
     required_permission = "metering.view_usageevent"
 
@@ -233,8 +236,6 @@ class UsageView(APIView):
         ],
     )
     def get(self, request: Request) -> HttpResponse:
-        if not hasattr(request, "system_key") and not may(request.user, SEE_EVERY_CUSTOMER):
-            raise PermissionDenied
         question = UsageQuestion(data=request.query_params)
         question.is_valid(raise_exception=True)
         asked = question.validated_data
@@ -248,20 +249,16 @@ class UsageView(APIView):
             {
                 "meter": meter.key,
                 "unit": meter.unit,
-                "quantity": _plain(used[asked["customer"], meter.key, period, WHOLE]),
+                "quantity": plain(total(used[asked["customer"], meter.key, period, WHOLE])),
                 **(_both(found[meter.key]) if meter.key in found else {}),
             }
             for meter in meters
         ]
-        return _json({"customer": asked["customer"], "usage": rows})
-
-
-def _json(body: Any) -> HttpResponse:
-    return HttpResponse(json_of(body), content_type="application/json")
+        return json_answer({"customer": asked["customer"], "usage": rows})
 
 
 def _both(tally: Tally) -> dict[str, Any]:
-    quantities = [_plain(each) for each in tally.quantities] if tally.quantities else [None] * 3
+    quantities = [plain(each) for each in tally.quantities] if tally.quantities else [None] * 3
     names = ("billable", "not_billable", "all")
     return {
         name: {"events": events, "quantity": quantity}
@@ -269,12 +266,7 @@ def _both(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _plain(quantity: Any) -> str:
-    text = format(quantity, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _counted(event: UsageEvent) -> dict[str, Any]:
+def _counted(event: UsageEvent, batch: UsageBatch) -> dict[str, Any]:
     return {
         "source": event.source,
         "id": event.event_id,
@@ -283,7 +275,7 @@ def _counted(event: UsageEvent) -> dict[str, Any]:
         "customer": event.customer_key,
         "properties": event.properties,
         "outcome": operations.ACCEPTED,
-        "received_at": event.stored_at,
+        "received_at": batch.stored_at,
     }
 
 

@@ -1,8 +1,9 @@
-"""What the doors to types, aliases and quarantine share: who may enter, and what was asked."""
+"""What the doors to usage share: who may enter, what was asked, and how it is answered."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS
@@ -11,17 +12,25 @@ from rest_framework.views import APIView
 
 from governance.acts import Act
 from governance.doors import SEE_EVERY_CUSTOMER, HasScope, act_of, may
+from metering.wire.events import json_of
 
 Shape = serializers.Serializer[Any]
 
 
-class RegistryDoor(APIView):
-    """Keys read with usage:read and write with usage:manage; people need `reads`, or what `writes` has for a method.
-
-    Usage names customers, so people must be allowed to see every customer.
-    """
+class EveryCustomerDoor(APIView):
+    """Usage names customers, so people must be allowed to see every customer."""
 
     permission_classes = [HasScope]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if not hasattr(request, "system_key") and not may(request.user, SEE_EVERY_CUSTOMER):
+            raise PermissionDenied
+
+
+class RegistryDoor(EveryCustomerDoor):
+    """Keys read with usage:read and write with usage:manage; people need `reads`, or what `writes` has for a method."""
+
     reads: ClassVar[str]
     writes: ClassVar[Mapping[str, str]] = {}
 
@@ -33,11 +42,6 @@ class RegistryDoor(APIView):
     def required_permission(self) -> str:
         method = str(self.request.method)
         return self.reads if method in SAFE_METHODS else self.writes.get(method, "")
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if not hasattr(request, "system_key") and not may(request.user, SEE_EVERY_CUSTOMER):
-            raise PermissionDenied
 
 
 class BecauseIn(Shape):
@@ -64,3 +68,8 @@ def question(request: Request, shape: type[Shape]) -> dict[str, Any]:
     form = shape(data=request.query_params)
     form.is_valid(raise_exception=True)
     return dict(form.validated_data)
+
+
+def json_answer(body: Any) -> HttpResponse:
+    """The body as JSON, its numbers as exact as they were reported."""
+    return HttpResponse(json_of(body), content_type="application/json")

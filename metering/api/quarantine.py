@@ -10,11 +10,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from metering.api.doors import REFUSED, RegistryDoor, Shape, asked, question
+from metering.api.doors import REFUSED, RegistryDoor, Shape, asked, json_answer, question
 from metering.models import QuarantinedEvent
 from metering.quarantine import operations as quarantine
 from metering.quarantine.piles import piles, whole
-from metering.wire.events import json_of
 from pricing.figures import plain
 
 MOST_IDS = 1_000
@@ -137,7 +136,7 @@ class QuarantineView(QuarantineDoor):
             "events": [_row(row) for row in shown],
             "next": shown[-1].pk if is_more else None,
         }
-        return HttpResponse(json_of(body), content_type="application/json")
+        return json_answer(body)
 
 
 class ReplayView(QuarantineDoor):

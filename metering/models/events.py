@@ -1,7 +1,6 @@
 """Usage events: who said what, kept by month; identities, kept for ever; batches, the order in which all came in."""
 
 import json
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -108,10 +107,6 @@ class UsageEvent(models.Model):
     @property
     def batch_id(self) -> int:
         return self.id >> POSITIONS
-
-    @property
-    def stored_at(self) -> datetime:
-        return UsageBatch.objects.only("stored_at").get(pk=self.batch_id).stored_at
 
 
 class RetiredMonth(models.Model):

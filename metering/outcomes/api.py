@@ -7,14 +7,13 @@ from uuid import UUID
 from django.http import Http404, HttpResponse
 from django.urls import path
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from governance.acts import Act
-from governance.doors import SEE_EVERY_CUSTOMER, HasScope, act_of, may
+from governance.doors import act_of
 from metering.api import Malformed
+from metering.api.doors import EveryCustomerDoor, json_answer
 from metering.api.schema import UsageRefusalOut
 from metering.models import Outcome
 from metering.outcomes import decisions
@@ -36,7 +35,7 @@ from metering.outcomes.schema import (
     outcome_shape,
 )
 from metering.wire.compression import inflated
-from metering.wire.events import MAX_BYTES, MAX_ERRORS, Problem, Unreadable, json_of
+from metering.wire.events import MAX_BYTES, MAX_ERRORS, Problem, Unreadable
 from metering.wire.reading import read
 
 
@@ -55,10 +54,8 @@ class OutcomesParser(BaseParser):
             raise Malformed(refusal) from None
 
 
-class OutcomeDoor(APIView):
+class OutcomeDoor(EveryCustomerDoor):
     """Who reads needs one scope, who writes another; people decide about outcomes, but systems report them."""
-
-    permission_classes = [HasScope]
 
     @property
     def required_scope(self) -> str:
@@ -67,11 +64,6 @@ class OutcomeDoor(APIView):
     @property
     def required_permission(self) -> str:
         return "metering.view_outcome" if self.request.method == "GET" else "metering.change_outcome"
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if not hasattr(request, "system_key") and not may(request.user, SEE_EVERY_CUSTOMER):
-            raise PermissionDenied
 
     def outcome(self, outcome: UUID) -> Outcome:
         found = Outcome.objects.select_related("definition").filter(pk=outcome).first()
@@ -103,7 +95,7 @@ class OutcomesView(OutcomeDoor):
             answers = report(reports, act=act_of(request, "Reported through the API"))
         except NotReported as refusal:
             raise Malformed(_located(refusal, request.is_single)) from None  # type: ignore[attr-defined]
-        return _json(answers_shape(answers))
+        return json_answer(answers_shape(answers))
 
     @extend_schema(
         operation_id="list_outcomes",
@@ -119,7 +111,7 @@ class OutcomesView(OutcomeDoor):
         rows = Outcome.objects.filter(asked.conditions()).select_related("definition").order_by("-reported_at", "pk")
         found = list(rows[: limit + 1])
         following = cursor_of(found[limit - 1]) if len(found) > limit else None
-        return _json({"results": [outcome_row(each) for each in found[:limit]], "next": following})
+        return json_answer({"results": [outcome_row(each) for each in found[:limit]], "next": following})
 
 
 class OutcomeView(OutcomeDoor):
@@ -130,7 +122,7 @@ class OutcomeView(OutcomeDoor):
         responses={200: OutcomeWithEntriesOut},
     )
     def get(self, request: Request, outcome: UUID) -> HttpResponse:
-        return _json(outcome_shape(self.outcome(outcome)))
+        return json_answer(outcome_shape(self.outcome(outcome)))
 
 
 class EvidenceView(OutcomeDoor):
@@ -146,7 +138,7 @@ class EvidenceView(OutcomeDoor):
         given.is_valid(raise_exception=True)
         found, act = self.outcome(outcome), act_of(request, "Evidence came through the API")
         decisions.attach_evidence(found, Evidence(**given.validated_data), act=act)
-        return _json(outcome_shape(self.outcome(outcome)))
+        return json_answer(outcome_shape(self.outcome(outcome)))
 
 
 class DecisionView(OutcomeDoor):
@@ -159,7 +151,7 @@ class DecisionView(OutcomeDoor):
         given.is_valid(raise_exception=True)
         act: Act = act_of(request, given.validated_data["because"])
         type(self).decide(self.outcome(outcome), act=act)
-        return _json(outcome_shape(self.outcome(outcome)))
+        return json_answer(outcome_shape(self.outcome(outcome)))
 
 
 def _decision(name: str, decide: Callable[..., Outcome], summary: str, description: str) -> Any:
@@ -184,10 +176,6 @@ def _located(refusal: NotReported, is_single: bool) -> Unreadable:
         for each in refusal.problems[:MAX_ERRORS]
     ]
     return Unreadable(str(refusal), problems)
-
-
-def _json(body: Any) -> HttpResponse:
-    return HttpResponse(json_of(body), content_type="application/json")
 
 
 urlpatterns = [

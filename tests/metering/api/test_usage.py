@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from governance.clock import clock_set_to
-from metering.models import Meter, QuarantinedEvent, UsageEvent
+from metering.models import Meter, QuarantinedEvent, UsageBatch, UsageEvent
 from metering.wire.events import MAX_BYTES
 from metering.wire.reading import FORMS
 from tests import cast
@@ -77,7 +79,7 @@ def test_a_batch_is_answered_event_by_event(gateway: Client) -> None:
         ],
     }
     stored = UsageEvent.objects.get()
-    assert (stored.source, stored.stored_at) == ("gateway", NOON)
+    assert (stored.source, UsageBatch.objects.get(pk=stored.batch_id).stored_at) == ("gateway", NOON)
 
 
 def test_one_event_needs_no_array_and_may_name_its_source(gateway: Client) -> None:
@@ -212,6 +214,17 @@ def test_an_event_can_be_found(gateway: Client) -> None:
     }
     assert gateway.get(URL, {"id": "e9"}).json() == {"events": []}
     assert gateway.get(URL).status_code == 400
+
+
+def test_finding_takes_as_many_queries_for_many_sources(gateway: Client) -> None:
+    post(gateway, GOOD)
+    with CaptureQueriesContext(connection) as of_one:
+        assert len(gateway.get(URL, {"id": "e1"}).json()["events"]) == 1
+    for name in ("proxy", "mirror"):
+        post(gateway, {**GOOD, "source": name})
+    with CaptureQueriesContext(connection) as of_three:
+        assert len(gateway.get(URL, {"id": "e1"}).json()["events"]) == 3
+    assert len(of_three) == len(of_one)
 
 
 def test_who_may_read(key: Key, tokens: Meter, client: Client, eric: User, ben: User) -> None:
