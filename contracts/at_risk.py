@@ -21,11 +21,11 @@ from contracts.queries import terms_of
 from governance.acts import Refused
 from metering.quarantine.at_risk import Parked, register_prices
 from metering.queries import usage
-from metering.registry.screening import text_of
+from metering.wire.scalars import text_of
 from pricing.charges import Charge
 from pricing.measures import WHOLE, Measured, Part, Split, together
 from pricing.money import EXACT, ZERO, Money, exactly
-from pricing.periods import Period, add_months
+from pricing.periods import Period, add_months, midnight
 from pricing.rating import Price, Term, rate, slots
 
 BASES_FIRST = F("base").asc(nulls_first=True)
@@ -95,7 +95,7 @@ def _agreed(parked: Sequence[Parked]) -> Iterable[Cycle]:
     found: dict[tuple[str, datetime], Cycle] = {}
     for place, each in enumerate(parked):
         for term in terms.get((each.customer_key, each.meter_key), ()):
-            billed = _cycle_of(term, each.at)
+            billed = term.cycle_at(each.at)
             if billed is not None:
                 cycle = found.setdefault((term.key, billed.start), Cycle(each.customer_key, term, billed))
                 cycle.waiting.append(place)
@@ -110,14 +110,15 @@ def _public(parked: Sequence[Parked]) -> Iterable[Cycle]:
     for place, each in enumerate(parked):
         if each.customer_key:
             continue
-        start = each.at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        first = each.at.astimezone(UTC).date().replace(day=1)
+        start = midnight(first, "UTC")
         if start not in months:
             months[start] = _public_prices(each.at)
         if each.meter_key not in months[start]:
             continue
         currency, charge = months[start][each.meter_key]
         if (each.meter_key, start) not in found:
-            end = _next_month(start)
+            end = midnight(add_months(first, 1), "UTC")
             prices = (Price(start, charge, ""),)
             term = Term(each.meter_key, each.meter_key, prices, currency, start, end, "UTC", meter=each.meter_key)
             found[each.meter_key, start] = Cycle("", term, Period(start, end))
@@ -157,12 +158,6 @@ def _priced(contracts: Sequence[Contract]) -> Iterator[tuple[Any, Term]]:
             yield from _priced([contract])
 
 
-def _cycle_of(term: Term, at: datetime) -> Period | None:
-    if not term.start <= at < term.end:
-        return None
-    return next((billed for _, billed in term.cycles(term.end) if billed.contains(at)), None)
-
-
 def _measured(added: Sequence[Parked], split: Split) -> Measured:
     if split == WHOLE:
         with exactly():
@@ -182,8 +177,3 @@ def _shares(more: Decimal, added: Sequence[Parked]) -> list[Decimal]:
         whole = sum((each.quantity for each in added), ZERO)
         shares = [more * each.quantity / whole if whole else ZERO for each in added]
         return [share.quantize(FINEST) for share in shares]
-
-
-def _next_month(start: datetime) -> datetime:
-    day = add_months(start.date(), 1)
-    return start.replace(year=day.year, month=day.month)

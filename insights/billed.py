@@ -72,11 +72,11 @@ class Billed:
 
 def placed(term: Term, instant: datetime) -> Placed | None:
     """Where an instant lies among a term's cycles; None if the term does not cover it."""
-    for _, billed in term.cycles(datetime.max.replace(tzinfo=instant.tzinfo)):
-        if billed.contains(instant):
-            period, price = next(each for each in term.editions(billed) if each[0].contains(instant))
-            return Placed(billed, period, price, term.currency, term.due_at(billed))
-    return None
+    billed = term.cycle_at(instant)
+    if billed is None:
+        return None
+    period, price = next(each for each in term.editions(billed) if each[0].contains(instant))
+    return Placed(billed, period, price, term.currency, term.due_at(billed))
 
 
 def billed_for(

@@ -18,7 +18,6 @@ from pricing.terms import Term
 class Running:
     """A metered term in its current cycle, and its lines so far: several where the price changed within it."""
 
-    contract: Contract
     agreed: ContractTerm
     cycle: Period
     lines: tuple[RatedLine, ...]
@@ -34,17 +33,11 @@ def running(contracts: Iterable[Contract], at: datetime) -> list[Running]:
         (found[pk], each, cycle)
         for pk, terms in terms_of(found.values()).items()
         for each in terms
-        if each.term.meter and (cycle := cycle_at(each.term, at))
+        if each.term.meter and (cycle := each.term.cycle_at(at))
     ]
     ended = [replace(each.term, start=cycle.start, end=at) for _, each, cycle in current]
     lines = _rated([(contract.customer.key, term) for (contract, _, _), term in zip(current, ended, strict=True)], at)
-    return [Running(contract, each, cycle, tuple(lines[each.term.key])) for contract, each, cycle in current]
-
-
-def cycle_at(term: Term, at: datetime) -> Period | None:
-    """The part of a term's cycle that is running at an instant; None outside the term."""
-    covered = (billed for _, billed in term.cycles(max(term.end, at)) if billed.contains(at))
-    return next(covered, None)
+    return [Running(each, cycle, tuple(lines[each.term.key])) for _, each, cycle in current]
 
 
 def _rated(terms: list[tuple[str, Term]], at: datetime) -> Mapping[str, list[RatedLine]]:

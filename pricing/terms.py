@@ -106,6 +106,12 @@ class Term:
                 return
             yield cycle, billed
 
+    def cycle_at(self, instant: datetime) -> Period | None:
+        """The billed part of a cycle that contains this instant; None outside the term."""
+        if not Period(self.start, self.end).contains(instant):
+            return None
+        return next(billed for _, billed in self.cycles(self.end) if billed.contains(instant))
+
     def due_at(self, billed: Period) -> datetime:
         """When the billed part of a cycle falls due."""
         return billed.start if self.in_advance else billed.end
