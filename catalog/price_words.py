@@ -8,7 +8,8 @@ from itertools import pairwise
 from catalog.models import Product
 from catalog.prices import PriceRow
 from pricing.charges import Charge, Flat, Graduated, GraduatedPercent, Matrix, PerUnit, Volume
-from pricing.money import ONE, grouped
+from pricing.figures import grouped, plural
+from pricing.money import ONE
 
 RHYTHMS = {0: "once", 1: "a month", 3: "a quarter", 6: "every six months", 12: "a year"}
 
@@ -58,11 +59,6 @@ def tiers(charge: Charge, currency: str) -> tuple[Tier, ...]:
     if isinstance(charge, Volume):
         names = [f"Up to {edges[0]}", *spans, f"Above {edges[-1]}"]
     return tuple(Tier(name, price) for name, price in zip(names, prices, strict=True))
-
-
-def plural(unit: str) -> str:
-    """tokens, GB, credits."""
-    return unit if unit.endswith("s") or unit.isupper() else f"{unit}s"
 
 
 def day_words(at: datetime) -> str:

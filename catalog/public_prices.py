@@ -14,10 +14,11 @@ from catalog.comparison import PartChange, part_changes
 from catalog.estimates import can_be_estimated, takes_quantity
 from catalog.models import FeatureGrant, Product, RateCard, RateCardVersion
 from catalog.price_pictures import picture
-from catalog.price_words import Tier, day_words, headline, plural, tiers, tiers_title
+from catalog.price_words import Tier, day_words, headline, tiers, tiers_title
 from catalog.prices import PriceRow, price_rows
 from catalog.queries import version_at
 from pricing.charges import dump
+from pricing.figures import plural
 
 Status = RateCardVersion.Status
 Kind = Product.Kind

@@ -3,7 +3,8 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
-from pricing.money import grouped, shown
+from pricing.figures import grouped, plural
+from pricing.money import shown
 from pricing.periods import Period, add_months, local_days
 
 # Workings may have twenty decimals; nobody reads more than six.
@@ -60,5 +61,5 @@ def months_text(months: int) -> str:
 
 def quantity_text(quantity: Decimal, unit: str) -> str:
     """`20,000,000 tokens`, `1 month`, `3 GB`."""
-    plural = "" if not unit or abs(quantity) == 1 or unit.isupper() or unit.endswith("s") else "s"
-    return f"{grouped(quantity).replace('-', '−')} {unit}{plural}".rstrip()
+    units = plural(unit) if unit and abs(quantity) != 1 else unit
+    return f"{grouped(quantity).replace('-', '−')} {units}".rstrip()

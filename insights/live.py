@@ -2,8 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,13 +15,14 @@ from contracts.words import amount_text, quantity_text
 from governance.acts import Refused
 from governance.doors import visible
 from invoicing.running import Running, running
+from metering.meters.counting import counting_all
 from metering.meters.totals import Request
 from metering.models import Meter, QuarantinedEvent, UsageBatch, UsageEvent
 from metering.queries import usage
 from metering.store import event_store
 from pricing.measures import WHOLE, Split, parts_of, total
 from pricing.money import ZERO, grouped, round_amount
-from pricing.periods import Period
+from pricing.periods import Period, midnight
 
 MINUTES = 60
 RATE_SECONDS = 10
@@ -61,7 +62,7 @@ class Live:
     per_second: Decimal
     events: Sequence[UsageEvent]
     waiting: int
-    so_far: Sequence[str] = field(default=())
+    so_far: Sequence[str] = ()
     note: str = ""
 
     @property
@@ -105,7 +106,7 @@ def of_customer(customer: Customer, user: Any, at: datetime, *, sees_money: bool
 def of_everybody(user: Any, at: datetime) -> Live:
     """All customers this person sees: of the meters that add up, their sum in this month (UTC)."""
     keys = list(visible(Customer.objects.all(), user).values_list("key", flat=True)[: MOST_CUSTOMERS + 1])
-    month = Period(at.replace(day=1, hour=0, minute=0, second=0, microsecond=0), at)
+    month = _month(at)
     meters, note = [], f"Pick a customer for figures: of more than {MOST_CUSTOMERS} they are not added up here."
     if len(keys) <= MOST_CUSTOMERS:
         meters, note = list(Meter.objects.filter(aggregation__in=ADDING_UP, over="").order_by("name")), ""
@@ -130,7 +131,7 @@ def of_everybody(user: Any, at: datetime) -> Live:
 def _figures(
     customer: Customer, meters: Sequence[Meter], current: Sequence[Running], at: datetime, *, sees_money: bool
 ) -> list[Figure]:
-    month = Period(at.replace(day=1, hour=0, minute=0, second=0, microsecond=0), at)
+    month = _month(at)
     billed = {each.agreed.term.meter for each in current}
     asked = [(each.agreed.term.meter, Period(each.cycle.start, at), each) for each in current]
     rest = [(meter.key, month, None) for meter in meters if meter.key not in billed]
@@ -163,8 +164,8 @@ def _minutes(customer_key: str, types: Sequence[str], at: datetime) -> list[int]
     """By the time of the events."""
     period = Period(_hour(at), at + timedelta(seconds=1))
     counted: Counter[datetime] = Counter()
-    for request, measured in _events(customer_key, types, period, BY_MINUTE).items():
-        for part in parts_of(measured) if request else ():
+    for measured in _events(customer_key, types, period, BY_MINUTE).values():
+        for part in parts_of(measured):
             if part.start is not None:
                 counted[part.start] += int(part.quantity)
     return _row(counted, at)
@@ -177,8 +178,12 @@ def _rate(customer_key: str, types: Sequence[str], at: datetime) -> Decimal:
 
 
 def _events(customer_key: str, types: Sequence[str], period: Period, split: Split) -> Any:
-    counting = [Meter(key=f"events:{each}", event_type=each, aggregation=Meter.Aggregation.COUNT) for each in types]
-    return event_store().totals([Request(customer_key, meter, period, split) for meter in counting])
+    return event_store().totals([Request(customer_key, meter, period, split) for meter in counting_all(types)])
+
+
+def _month(at: datetime) -> Period:
+    """What has passed of the month (UTC)."""
+    return Period(midnight(at.astimezone(UTC).date().replace(day=1), "UTC"), at)
 
 
 def _hour(at: datetime) -> datetime:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -14,7 +14,7 @@ from governance.change import change, locked
 from invoicing.models import Invoice, InvoiceLine
 from metering.flags.operations import open_flags
 from metering.models import UsageFlag
-from pricing.periods import Period
+from pricing.periods import Period, midnight
 
 
 def held(drafts: Iterable[Invoice]) -> dict[UUID, list[UsageFlag]]:
@@ -69,7 +69,7 @@ def must_not_be_held(draft: Invoice) -> None:
 def _concerns(flag: UsageFlag, draft: Invoice, meters: Collection[str], span: Period | None) -> bool:
     if span is None or (draft.released_at is not None and flag.found_at <= draft.released_at):
         return False
-    day = datetime.combine(flag.day, time(tzinfo=UTC))
+    day = midnight(flag.day, "UTC")
     is_within = Period(day, day + timedelta(days=1)).overlap(span) is not None
     return is_within and (flag.meter_key in meters if flag.meter_key else bool(meters))
 

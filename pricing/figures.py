@@ -15,3 +15,8 @@ def grouped(value: Decimal) -> str:
     """For people: 10,000,000 or 1,536.5."""
     text = format(value, ",f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def plural(unit: str) -> str:
+    """Many of a unit: tokens, GB, credits."""
+    return unit if unit.isupper() or unit.endswith("s") else f"{unit}s"

@@ -1,6 +1,6 @@
 """The page on which usage that is billed and usage that is not stand side by side."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from django import forms
@@ -15,7 +15,7 @@ from metering.admin.upload import UploadsUsage
 from metering.meters.billable import Tally
 from metering.models import EventType, Meter
 from pricing.figures import grouped
-from pricing.periods import Period, add_months
+from pricing.periods import Period, add_months, midnight
 
 
 class BillableForm(forms.Form):
@@ -68,9 +68,9 @@ class ShowsBillable(UploadsUsage):
 
 def _rows(asked: dict[str, Any]) -> list[dict[str, Any]]:
     first = asked["month"].replace(day=1)
-    start, end = (datetime(day.year, day.month, 1, tzinfo=UTC) for day in (first, add_months(first, 1)))
+    month = Period(midnight(first, "UTC"), midnight(add_months(first, 1), "UTC"))
     meters = list(Meter.objects.all())
-    found = queries.tallies(meters, Period(start, end), asked["customer"] or None)
+    found = queries.tallies(meters, month, asked["customer"] or None)
     return [_row(meter, found[meter.key]) for meter in meters if found[meter.key].events[2]]
 
 

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from pricing.figures import grouped
+from pricing.figures import grouped, plural
 
 ZERO = Decimal(0)
 WIDTH, HEIGHT = 720, 168
@@ -50,11 +50,6 @@ def compact(number: Decimal) -> str:
         if abs(number) >= size:
             return f"{grouped(_short(number / (size if letter != 'k' else Decimal(1000))))}{letter}"
     return grouped(_short(number))
-
-
-def plural(unit: str) -> str:
-    """Many of them: tokens, GB."""
-    return unit if unit.isupper() or unit.endswith("s") else f"{unit}s"
 
 
 def _short(number: Decimal) -> Decimal:

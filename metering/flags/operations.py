@@ -13,14 +13,14 @@ from governance.acts import Act, Refused
 from governance.change import change, locked
 from metering import queries
 from metering.flags import rules as oddities
-from metering.flags.day_chart import plural
 from metering.flags.rules import Limits, Odd
+from metering.meters.counting import counting_all
 from metering.meters.totals import Request
 from metering.models import EventType, Meter, QuarantinedEvent, UsageBatch, UsageEvent, UsageFlag
 from metering.store import event_store
-from pricing.figures import grouped
+from pricing.figures import grouped, plural
 from pricing.measures import WHOLE, Split, parts_of, total
-from pricing.periods import Period
+from pricing.periods import Period, midnight
 
 Kind = UsageFlag.Kind
 DAILY = Split(window="day")
@@ -83,7 +83,7 @@ def day_totals(
     customers: Iterable[str], meters: Sequence[Meter], first: date, last: date
 ) -> dict[tuple[str, str], dict[date, Decimal]]:
     """What each customer used of each meter on each UTC day from the first to the last, both included."""
-    period = Period(_midnight(first), _midnight(last + timedelta(days=1)))
+    period = Period(midnight(first, "UTC"), midnight(last + timedelta(days=1), "UTC"))
     keys = [(customer, meter.key, period, DAILY) for customer in customers for meter in meters]
     days: dict[tuple[str, str], dict[date, Decimal]] = {}
     for (customer, meter, _, _), measured in queries.usage(keys).items():
@@ -125,7 +125,7 @@ def _silence(customer: str, meter: Meter, odd: Odd, at: datetime) -> UsageFlag:
 
 
 def _bursts(at: datetime, allowed: Limits) -> Iterator[UsageFlag]:
-    since = _midnight((at - timedelta(days=1)).astimezone(UTC).date())
+    since = midnight((at - timedelta(days=1)).astimezone(UTC).date(), "UTC")
     with connection.cursor() as cursor:
         cursor.execute(_BURSTS, [since, allowed.duplicates])
         rows = cursor.fetchall()
@@ -140,9 +140,11 @@ def _bursts(at: datetime, allowed: Limits) -> Iterator[UsageFlag]:
 
 def _counted(asked: Collection[tuple[str, date]]) -> dict[tuple[str, date], int]:
     """How many billable events of each customer occurred on each day, of whatever type."""
-    types = list(EventType.objects.values_list("key", flat=True)) if asked else []
-    events = [Meter(key=f"events:{each}", event_type=each, aggregation=Meter.Aggregation.COUNT) for each in types]
-    days = {(customer, day): Period(_midnight(day), _midnight(day + timedelta(days=1))) for customer, day in asked}
+    events = counting_all(EventType.objects.values_list("key", flat=True) if asked else ())
+    days = {
+        (customer, day): Period(midnight(day, "UTC"), midnight(day + timedelta(days=1), "UTC"))
+        for customer, day in asked
+    }
     totals = event_store().totals(
         [Request(customer, meter, period) for (customer, _), period in days.items() for meter in events]
     )
@@ -229,10 +231,6 @@ def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
     remaining = iter(keys)
     while taken := list(islice(remaining, CHUNK)):
         yield taken
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _many(quantity: Decimal, unit: str) -> str:

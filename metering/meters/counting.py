@@ -1,5 +1,6 @@
 """Why a meter counts an event, or does not: its definition in Python, in words. No database here."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -20,6 +21,11 @@ class Counted(NamedTuple):
 
     value: Decimal | str | None
     why: str
+
+
+def counting_all(types: Iterable[str]) -> list[Meter]:
+    """Meters, kept nowhere, that count every event of each of these types."""
+    return [Meter(key=f"events:{each}", event_type=each, aggregation=Aggregation.COUNT) for each in types]
 
 
 def counted(meter: Definition, event: UsageEvent) -> Counted:

@@ -1,7 +1,6 @@
 """Outcomes in the admin: what counts as one, how they stand, and what is decided about them."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,6 +26,7 @@ from metering.outcomes.definitions import define_outcome, revise_outcome
 from metering.outcomes.forms import DefinitionForm, EvidenceForm
 from metering.outcomes.queries import standing
 from metering.outcomes.reports import Evidence
+from pricing.figures import grouped
 
 Status = Outcome.Status
 COLOURS = {"provisional": "warning", "final": "success", "reversed": "", "disputed": "danger"}
@@ -168,11 +168,11 @@ class OutcomeAdmin(GovernedAdmin):
 
     @display(description="Value", ordering="value")
     def shown_value(self, outcome: Outcome) -> SafeString:
-        return figure("—" if outcome.value is None else number(outcome.value))
+        return figure("—" if outcome.value is None else grouped(outcome.value))
 
     @display(description="Confidence")
     def shown_confidence(self, outcome: Outcome) -> str:
-        return "—" if outcome.confidence is None else number(outcome.confidence)
+        return "—" if outcome.confidence is None else grouped(outcome.confidence)
 
     @display(description="Definition")
     def shown_definition(self, outcome: Outcome) -> SafeString | str:
@@ -262,12 +262,6 @@ def settling(outcome: Outcome, at: datetime) -> str:
     if outcome.settles_at > at:
         return f"In {timeuntil(outcome.settles_at, at, depth=1)}"
     return "Waits for evidence" if outcome.definition.evidence_required else "Any moment"
-
-
-def number(value: Decimal) -> str:
-    """Plain digits with thousands apart, without zeros nobody typed."""
-    text = format(value, ",f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _countdown(at: datetime | None) -> str:

@@ -12,6 +12,7 @@ from rest_framework import serializers
 from metering.models import Outcome, OutcomeEntry
 from metering.outcomes.reporting import Answer
 from metering.outcomes.reports import Evidence
+from pricing.figures import plain
 
 Shape = serializers.Serializer[Any]
 _WRONG_CURSOR = "This cursor is not one of ours."
@@ -137,7 +138,7 @@ def outcome_row(outcome: Outcome) -> dict[str, Any]:
         "attribution": outcome.attribution,
         "status": outcome.status,
         "value": None if outcome.value is None else format(outcome.value, "f"),
-        "confidence": None if outcome.confidence is None else format(outcome.confidence.normalize(), "f"),
+        "confidence": None if outcome.confidence is None else plain(outcome.confidence),
         "source": outcome.source,
         "properties": outcome.properties,
         "time": outcome.occurred_at,
