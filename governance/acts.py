@@ -17,6 +17,11 @@ class Refused(Exception):
     """The request was understood and is declined. The message is fit for the person who asked."""
 
 
+def name_of(user: "User") -> str:
+    """A person's name as people call them; the user name where there is none."""
+    return user.get_full_name() or user.get_username()
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """Who acts (`by` is None for machines and customers, `name` always says who), why, and when."""
@@ -40,8 +45,7 @@ class Act:
     @classmethod
     def of_user(cls, user: "User", because: str, at: datetime | None = None) -> "Act":
         """An act of a signed-in person; the name is kept as text so that the trail outlives the account."""
-        name = user.get_full_name() or user.get_username()
-        return cls(user, name, because, at or clock.now())
+        return cls(user, name_of(user), because, at or clock.now())
 
     def saying(self, because: str) -> "Act":
         """The same act with another reason, for a step it leads to."""

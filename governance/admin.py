@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -13,7 +12,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from governance import approvals, roles
-from governance.acts import Act
+from governance.acts import Act, name_of
 from governance.admin_access import UserAdmin as UserAdmin
 from governance.admin_access import why
 from governance.admin_base import GovernedAdmin, kind_of, operation, pill, subject_link
@@ -23,10 +22,6 @@ from governance.timeline import happening
 from pricing.money import plain
 
 STATUS_COLOURS = {"pending": "warning", "approved": "success", "rejected": "danger", "superseded": ""}
-
-
-def _name(user: User) -> str:
-    return user.get_full_name() or user.get_username()
 
 
 def _is_pending(request: ApprovalRequest) -> bool:
@@ -74,11 +69,11 @@ class ApprovalRequestAdmin(GovernedAdmin):
 
     @display(description="Asked by", ordering="requested_by__last_name")
     def asked_by(self, request: ApprovalRequest) -> str:
-        return _name(request.requested_by)
+        return name_of(request.requested_by)
 
     @display(description="Decided by", ordering="decided_by__last_name")
     def answered_by(self, request: ApprovalRequest) -> str:
-        return _name(request.decided_by) if request.decided_by else ""
+        return name_of(request.decided_by) if request.decided_by else ""
 
     @display(description="In their words")
     def answer(self, request: ApprovalRequest) -> str:

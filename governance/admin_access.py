@@ -21,7 +21,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
 from governance import keys, people
-from governance.acts import Act
+from governance.acts import Act, name_of
 from governance.admin_base import GovernedAdmin, operation
 from governance.doors import act_of
 from governance.models import SystemKey
@@ -226,7 +226,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
 
     @display(description="People")
     def people(self, group: Group) -> str:
-        return ", ".join(user.get_full_name() or user.username for user in group.user_set.filter(is_active=True))
+        return ", ".join(name_of(user) for user in group.user_set.filter(is_active=True))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -200,7 +200,13 @@ def money(amount: Decimal | None, currency: str) -> SafeString:
     """An amount for a list column: right-aligned, thousands separators, the currency's own digits; — for none."""
     if amount is None:
         return figure("—")
-    return figure(format_currency(round_amount(amount, currency), currency, locale="en_US", currency_digits=False))
+    return figure(amount_words(amount, currency))
+
+
+def amount_words(amount: Decimal, currency: str) -> str:
+    """$1,234.50: rounded to the currency's own digits, with thousands separators."""
+    words: str = format_currency(round_amount(amount, currency), currency, locale="en_US", currency_digits=False)
+    return words
 
 
 def figure(text: str) -> SafeString:
@@ -219,6 +225,11 @@ def subject_link(subject_type: str, subject_id: str, text: str) -> SafeString | 
         url = reverse(f"admin:{subject_type.replace('.', '_')}_change", args=[subject_id])
     except NoReverseMatch:
         return text
+    return link(url, text)
+
+
+def link(url: str, text: str) -> SafeString:
+    """A link among a page's figures and words."""
     return format_html('<a href="{}" class="font-medium text-primary-600 dark:text-primary-400">{}</a>', url, text)
 
 

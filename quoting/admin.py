@@ -15,7 +15,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from contracts.words import percent_text
-from governance.acts import Act, Refused
+from governance.acts import Act, Refused, name_of
 from governance.admin_base import GovernedAdmin, money, operation
 from governance.doors import may
 from governance.timeline import timeline
@@ -104,7 +104,7 @@ class QuoteAdmin(QuotePages):
 
     @display(description="Owner", ordering="owner__first_name")
     def shown_owner(self, quote: Quote) -> str:
-        return quote.owner.get_full_name() or quote.owner.get_username()
+        return name_of(quote.owner)
 
     # ------------------------------------------------------------ the verbs
     @operation(

@@ -19,6 +19,7 @@ from contracts.words import (
     quantity_text,
     term_text,
 )
+from governance.acts import name_of
 from metering.models import Meter
 from pricing.adjustments import WaterfallStep
 from pricing.money import Money
@@ -124,7 +125,7 @@ def presented(version: QuoteVersion, offer: PricedQuote | None = None) -> ShownO
         is_draft=version.sent_at is None,
         seller=seller(quote.legal_entity),
         buyer={name: getattr(customer, name) for name in ("name", "billing_address", "tax_number", "email")},
-        contact=(owner.get_full_name() or owner.get_username(), owner.email),
+        contact=(name_of(owner), owner.email),
         start=long_day_text(version.start_on),
         term=term_text(version.start_on, version.months),
         length=months_text(version.months),

@@ -14,6 +14,7 @@ from unfold.enums import ActionVariant
 from governance import clock
 from governance.acts import Act
 from governance.admin_base import GovernedAdmin, figure, operation, pill
+from governance.admin_filters import OpenFirst
 from metering.flags import operations as flags
 from metering.flags.day_chart import day_chart
 from metering.models import Meter, UsageFlag
@@ -25,24 +26,14 @@ WORDS = {"spike": "Spike", "silence": "Silence", "duplicates": "Duplicates", "sk
 DAYS_BEFORE, DAYS_AFTER = 28, 7
 
 
-class Standing(admin.SimpleListFilter):
+class Standing(OpenFirst):
     """What is open, unless somebody asks for the rest."""
 
-    title, parameter_name = "state", "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("", "Open"), ("resolved", "Resolved"), ("all", "All")]
+    open_words = "Open"
+    resolutions = (("resolved", "Resolved"),)
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows if self.value() == "all" else rows.filter(resolved_at__isnull=self.value() != "resolved")
-
-    def choices(self, changelist: Any) -> Any:
-        for value, title in self.lookup_choices:
-            yield {
-                "selected": (self.value() or "") == value,
-                "query_string": changelist.get_query_string({self.parameter_name: value}),
-                "display": title,
-            }
 
 
 def is_open(flag: UsageFlag) -> bool:

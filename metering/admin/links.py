@@ -3,15 +3,12 @@
 from urllib.parse import urlencode
 
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from governance.admin_base import link
 
 
 def trace_link(source: str, event_id: str) -> SafeString:
     """To the page that follows an event to its invoice line."""
     query = urlencode({"id": event_id, "source": source})
-    return format_html(
-        '<a href="{}?{}" class="font-medium text-primary-600 dark:text-primary-400">From here to the invoice</a>',
-        reverse("insights_trace"),
-        query,
-    )
+    return link(f"{reverse('insights_trace')}?{query}", "From here to the invoice")

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from babel.numbers import format_currency
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.models import User
@@ -11,7 +10,6 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
@@ -19,16 +17,15 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from governance import clock
-from governance.acts import Act
-from governance.admin_base import GovernedAdmin, money, operation
+from governance.acts import Act, name_of
+from governance.admin_base import GovernedAdmin, amount_words, link, money, operation
 from governance.doors import may
 from metering.admin.json import pretty
 from metering.admin.links import trace_link
-from metering.admin.quarantine_forms import REPLAY, DealForm, HandOverForm, Waiting, Whose, name_of
+from metering.admin.quarantine_forms import REPLAY, DealForm, HandOverForm, Waiting, Whose
 from metering.models import QuarantinedEvent
 from metering.quarantine import operations as quarantine
 from metering.quarantine.piles import Pile, piles, whole
-from pricing.money import round_amount
 
 STATE_COLOURS = {"": "warning", "counted": "success", "dismissed": "info"}
 Reason = QuarantinedEvent.Reason
@@ -108,7 +105,7 @@ class QuarantinedEventAdmin(GovernedAdmin):
         ago = f"estimated {timesince(event.estimated_at, clock.now())} ago"
         if event.at_risk is None:
             return f"Unknown: no meter counts it, or no price is known for it ({ago})"
-        return f"About {_amount(event.at_risk, event.at_risk_currency)} ({ago})"
+        return f"About {amount_words(event.at_risk, event.at_risk_currency)} ({ago})"
 
     @display(description="How to put it right")
     def remedy(self, event: QuarantinedEvent) -> SafeString | str:
@@ -116,13 +113,13 @@ class QuarantinedEventAdmin(GovernedAdmin):
         type_key, customer = event.body.get("type", ""), event.body.get("customer", "")
         if event.reason == Reason.UNKNOWN_CUSTOMER:
             url = f"{reverse('admin:metering_customeralias_add')}?{urlencode({'key': customer})}"
-            return _link(url, f"Say whose {customer} is: define an alias")
+            return link(url, f"Say whose {customer} is: define an alias")
         if event.reason == Reason.UNKNOWN_TYPE:
             url = f"{reverse('admin:metering_eventtype_add')}?{urlencode({'key': type_key})}"
-            return _link(url, f"Register {type_key}, and replay it")
+            return link(url, f"Register {type_key}, and replay it")
         if event.reason in (Reason.INVALID, Reason.WRONG_UNIT, Reason.MISSING_PROPERTY):
             url = f"{reverse('admin:metering_eventtype_changelist')}?{urlencode({'q': type_key})}"
-            return _link(url, f"Look at what {type_key} demands, or have the sender send it right under another id")
+            return link(url, f"Look at what {type_key} demands, or have the sender send it right under another id")
         if event.reason == Reason.CONFLICT:
             return "Another body is counted under this id. Dismiss it, or have it sent under an id of its own."
         return "Replay it once its time has come; lateness is forgiven to whom a person replays."
@@ -154,7 +151,7 @@ class QuarantinedEventAdmin(GovernedAdmin):
     @operation("Hand over", permission=REPLAY, icon="person", when=_is_waiting, form=HandOverForm)
     def hand_over(self, event: QuarantinedEvent, act: Act, to: User | None) -> str:
         quarantine.hand_over(QuarantinedEvent.objects.filter(pk=event.pk), to=to, act=act)
-        return f"{event.event_id} is {to.get_full_name() or to}'s now." if to else f"{event.event_id} is nobody's now."
+        return f"{event.event_id} is {name_of(to)}'s now." if to else f"{event.event_id} is nobody's now."
 
     # ------------------------------------------------------------ all that the list shows
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -217,7 +214,7 @@ def _dealt(rows: QuerySet[QuarantinedEvent], *, act: Act, form: DealForm) -> str
         case _:
             to = form.cleaned_data["to"]
             count = quarantine.hand_over(waiting, to=to, act=act)
-            return f"{count:,} handed over to {(to.get_full_name() or to) if to else 'nobody'}."
+            return f"{count:,} handed over to {name_of(to) if to else 'nobody'}."
 
 
 def _told(found: list[Pile]) -> dict[str, Any]:
@@ -243,20 +240,12 @@ def _row(pile: Pile) -> dict[str, Any]:
 
 def worth_of(pile: Pile) -> str:
     """$1,234.50 and €3.00; empty where nothing is known."""
-    return " and ".join(_amount(each.amount, each.currency) for each in pile.money)
+    return " and ".join(amount_words(each.amount, each.currency) for each in pile.money)
 
 
 def _unknown(pile: Pile) -> str:
     return f"{pile.unknown:,} of unknown worth" if pile.unknown else ""
 
 
-def _amount(amount: Any, currency: str) -> str:
-    return format_currency(round_amount(amount, currency), currency, locale="en_US", currency_digits=False)
-
-
 def _query(request: HttpRequest) -> str:
     return f"?{request.GET.urlencode()}" if request.GET else ""
-
-
-def _link(url: str, text: str) -> SafeString:
-    return format_html('<a href="{}" class="font-medium text-primary-600 dark:text-primary-400">{}</a>', url, text)

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from governance.acts import name_of
 from governance.admin_base import ReasonForm
 from governance.admin_filters import OpenFirst
 from metering.models import QuarantinedEvent
@@ -19,11 +20,6 @@ REPLAY = "metering.change_quarantinedevent"
 def people() -> QuerySet[User]:
     """Who may put things right."""
     return User.objects.with_perm(REPLAY, backend="django.contrib.auth.backends.ModelBackend").order_by("username")
-
-
-def name_of(user: User) -> str:
-    """As people call them."""
-    return user.get_full_name() or user.get_username()
 
 
 class NamedUser(forms.ModelChoiceField):
@@ -87,7 +83,7 @@ class Whose(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         named = User.objects.filter(pk__in=QuarantinedEvent.objects.filter(resolved_at=None).values("owner"))
-        others = [(str(user.pk), str(user.get_full_name() or user)) for user in named if user != request.user]
+        others = [(str(user.pk), name_of(user)) for user in named if user != request.user]
         return [("mine", "Mine"), ("nobody", "Nobody's"), *others]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:

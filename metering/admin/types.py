@@ -15,11 +15,11 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from governance import clock
-from governance.acts import Refused
+from governance.acts import Refused, name_of
 from governance.admin_base import GovernedAdmin, figure
 from governance.doors import may
 from metering.admin.json import pretty
-from metering.admin.quarantine_forms import name_of, people
+from metering.admin.quarantine_forms import people
 from metering.models import EventType, Meter
 from metering.registry import examples
 from metering.registry.registering import change_event_type, check_billable_when, publish_schema, register_event_type

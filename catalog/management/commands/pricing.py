@@ -16,7 +16,7 @@ from catalog.models import RateCardVersion
 from catalog.portable import applying, checking, document, exporting, planning, report, writing
 from catalog.portable.nodes import Unreadable
 from governance import clock
-from governance.acts import Act, Refused
+from governance.acts import Act, Refused, name_of
 from governance.doors import may
 
 SOMETHING_TO_DO = 2
@@ -124,7 +124,7 @@ def _act(username: str, because: str) -> Act:
 def _check_rights(asked: planning.Plan, user: User) -> None:
     missing = sorted(name for name in applying.permissions(asked) if not may(user, name))
     if missing:
-        raise Refused(f"{user.get_full_name() or user.username} may not do this: {', '.join(missing)}.")
+        raise Refused(f"{name_of(user)} may not do this: {', '.join(missing)}.")
 
 
 def _outcome(version: RateCardVersion) -> str:
