@@ -1,7 +1,7 @@
 """Pages of the admin that belong to no table: an event's trace, usage as it comes in, what is not connected."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -20,7 +20,7 @@ from insights import live
 from insights.coverage import DAYS, MOST_DAYS, coverage
 from insights.hour import hour_chart
 from insights.live import Live
-from insights.trace import Sight, sources_of, trace
+from insights.trace import sight_of, sources_of, trace
 from metering.flags.day_chart import day_chart
 from metering.flags.operations import day_totals
 from metering.models import Meter, UsageFlag
@@ -60,7 +60,7 @@ def live_page(request: HttpRequest) -> HttpResponse:
     customer, at = _customer(request), clock.now()
     meters = list(Meter.objects.order_by("name"))
     chosen = next((meter for meter in meters if meter.key == request.GET.get("meter")), None)
-    moving = _live(request, customer)
+    moving = _live(request, customer, at)
     if chosen is None and customer is not None:
         chosen = moving.figures[0].meter if moving.figures else None
     return _shown(
@@ -74,19 +74,20 @@ def live_page(request: HttpRequest) -> HttpResponse:
         meters=meters,
         meter=chosen,
         days=_days(customer, chosen, at) if customer is not None and chosen is not None else "",
-        etag=_etag(request),
+        etag=_etag(request, at),
     )
 
 
-def _etag(request: HttpRequest) -> str:
-    return live.etag(request.GET.get("customer", "")[:120].encode("ascii", "replace").decode(), clock.now())
+def _etag(request: HttpRequest, at: datetime | None = None) -> str:
+    key = request.GET.get("customer", "")[:120].encode("ascii", "replace").decode()
+    return live.etag(key, at or clock.now())
 
 
 @condition(etag_func=_etag)
 def live_figures(request: HttpRequest) -> HttpResponse:
     """The part of the page that moves; 304 while it does not."""
     customer = _customer(request)
-    moving = _live(request, customer)
+    moving = _live(request, customer, clock.now())
     context = {"live": moving, "hour": hour_chart(moving.minutes), "customer": customer}
     return render(request, "insights/live_figures.html", context | {"sees_money": _sees_money(request)})
 
@@ -97,11 +98,6 @@ def coverage_page(request: HttpRequest) -> HttpResponse:
     sees = may(request.user, "contracts.view_contract")
     found = coverage(days, clock.now(), user=request.user, sees_contracts=sees)
     return _shown(request, "coverage", "Coverage", coverage=found, choices=[7, 30, 90], sees_contracts=sees)
-
-
-def sight_of(user: Any) -> Sight:
-    """What this person may see beside usage."""
-    return Sight(may(user, "contracts.view_contract"), may(user, "invoicing.view_invoice"), user)
 
 
 def _customer(request: HttpRequest) -> Customer | None:
@@ -116,8 +112,7 @@ def _customer(request: HttpRequest) -> Customer | None:
     return found
 
 
-def _live(request: HttpRequest, customer: Customer | None) -> Live:
-    at = clock.now()
+def _live(request: HttpRequest, customer: Customer | None, at: datetime) -> Live:
     if customer is None:
         return live.of_everybody(request.user, at)
     return live.of_customer(customer, request.user, at, sees_money=_sees_money(request))
@@ -127,7 +122,7 @@ def _sees_money(request: HttpRequest) -> bool:
     return may(request.user, "invoicing.view_invoice")
 
 
-def _days(customer: Customer, meter: Meter, at: Any) -> SafeString:
+def _days(customer: Customer, meter: Meter, at: datetime) -> SafeString:
     today = at.date()
     first = today - timedelta(days=CHART_DAYS - 1)
     seen = day_totals([customer.key], [meter], first, today)[customer.key, meter.key]

@@ -6,7 +6,7 @@ are; then each step is reckoned with the same definitions, terms and prices as b
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from contracts.models import Contract, Customer
 from contracts.queries import terms_of
 from contracts.terms import ContractTerm
 from governance.acts import Refused
-from governance.doors import visible
+from governance.doors import may, visible
 from insights.billed import Billed, Placed, billed_for, placed
 from metering.meters.counting import Counted, counted
 from metering.meters.definitions import Timeline, timelines
@@ -39,6 +39,11 @@ class Sight:
     contracts: bool
     invoices: bool
     user: Any = None  # None: a system, which sees every customer
+
+
+def sight_of(user: Any) -> Sight:
+    """What this person may see beside usage."""
+    return Sight(may(user, "contracts.view_contract"), may(user, "invoicing.view_invoice"), user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class Trace:
     type: EventType | None = None
     customer: Customer | None = None
     quarantined: Sequence[QuarantinedEvent] = ()
-    meters: Sequence[OfMeter] = field(default=())
+    meters: Sequence[OfMeter] = ()
     is_retired: bool = False
 
     @property

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from contracts.schema import MoneyField, Number, RefusedOut
 from governance import clock
 from governance.acts import Refused
-from governance.doors import HasScope, act_of, visible
+from governance.doors import HasScope, act_of
 from invoicing.corrections import Effect, Preview, preview
 from metering import corrections
 from metering.api.schema import EVENT, UsageEventIn
@@ -96,7 +96,7 @@ class CorrectionPreviewOut(Shape):
 
 
 class CorrectionView(APIView):
-    """Whose corrections a person sees follows from the customers they serve; keys see all."""
+    """Whoever may read corrections, a person or a key, reads those of every customer."""
 
     permission_classes = [HasScope]
     verbs: ClassVar[dict[str, str]] = {}
@@ -110,10 +110,7 @@ class CorrectionView(APIView):
         return self.verbs.get(str(self.request.method), "metering.view_usagecorrection")
 
     def found(self, pk: Any) -> UsageCorrection:
-        rows = UsageCorrection.objects.all()
-        if not hasattr(self.request, "system_key"):
-            rows = visible(rows, self.request.user)
-        return get_object_or_404(rows, pk=pk)
+        return get_object_or_404(UsageCorrection, pk=pk)
 
 
 class CorrectionsView(CorrectionView):

@@ -63,7 +63,8 @@ def draft_correction(
         start_at=period.start,
         end_at=period.end,
         condition=condition,
-        replacements=[_as_reported(event) for event in replacements],
+        # Decimals become text, which meters read as the numbers they are.
+        replacements=[msgspec.to_builtins(event) for event in replacements],
     )
     _check(correction, replacements)
     with change("usage_correction.drafted", correction, act):
@@ -204,12 +205,6 @@ def _rebuild(correction: UsageCorrection) -> None:
     first, last = correction.start_at.astimezone(UTC), correction.end_at.astimezone(UTC) - timedelta(microseconds=1)
     days = [first.date() + timedelta(days=n) for n in range((last.date() - first.date()).days + 1)]
     rebuild(correction.customer_key, correction.event_type, days)
-
-
-def _as_reported(event: Event) -> dict[str, Any]:
-    """Decimals become text, which meters read as the numbers they are."""
-    given: dict[str, Any] = msgspec.to_builtins(event)
-    return given
 
 
 def _run(sql: str, parameters: list[Any]) -> int:

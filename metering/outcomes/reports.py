@@ -82,7 +82,7 @@ FORM = Form(
     report_objection,
     noun="outcome",
 )
-_FIELDS: dict[str | int, str] = {"type": "outcome", "id": "attribution", "customer": "customer"}
+_FIELDS: dict[str | int, str] = {"type": "outcome", "id": "attribution"}
 
 
 def _as_event(report: Report) -> Event:

@@ -97,7 +97,7 @@ def _parked(waiting: Sequence[QuarantinedEvent]) -> list[list[Parked]]:
 
 
 def _quantity(meter: Meter, properties: dict[str, Any]) -> Decimal | None:
-    if not matches(meter, properties) or (meter.condition and not parse(meter.condition).holds(properties)):
+    if not matches(meter, properties):
         return None
     return ONE if meter.aggregation == Meter.Aggregation.COUNT else parse(meter.property).value(properties)
 
