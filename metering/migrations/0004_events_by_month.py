@@ -37,7 +37,11 @@ TABLE = """
     BEGIN
         IF to_regclass(name) IS NOT NULL THEN RETURN; END IF;
         PERFORM pg_advisory_xact_lock(hashtextextended('quoin.usage_month', 0));
-        IF to_regclass(name) IS NOT NULL THEN RETURN; END IF;
+        -- Having waited, ask the catalogue itself: what a session remembers of it is older than the wait.
+        IF EXISTS (
+            SELECT FROM pg_class AS made JOIN pg_class AS events USING (relnamespace)
+            WHERE made.relname = name AND events.oid = 'metering_usageevent'::regclass
+        ) THEN RETURN; END IF;
         IF first_day <> date_trunc('month', first_day)::date THEN
             RAISE EXCEPTION '% is not the first day of a month', first_day USING ERRCODE = 'invalid_parameter_value';
         END IF;
@@ -51,6 +55,48 @@ TABLE = """
             first_day::timestamp AT TIME ZONE 'UTC', (first_day + interval '1 month') AT TIME ZONE 'UTC'
         );
     END $$;
+"""
+FUNCTIONS = """
+    -- Drops the events of a UTC month and writes down how many there were. Refused while a batch of them still waits to
+    -- be rolled up. The application may call it without owning the table.
+    CREATE FUNCTION usage_retire(first_day date) RETURNS bigint
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    DECLARE
+        name text := 'metering_usageevent_' || to_char(first_day, 'YYYY_MM');
+        events bigint;
+    BEGIN
+        PERFORM pg_advisory_xact_lock(hashtextextended('quoin.usage_month', 0));
+        IF to_regclass(name) IS NULL THEN RETURN NULL; END IF;
+        EXECUTE format('LOCK TABLE %I IN SHARE MODE', name);
+        EXECUTE format(
+            'SELECT count(*) FROM %I AS event JOIN metering_usagebatch AS batch ON batch.id = event.id >> 14
+            WHERE NOT batch.is_rolled_up', name
+        ) INTO events;
+        IF events > 0 THEN
+            RAISE EXCEPTION '% events of % are not in the daily totals yet', events, to_char(first_day, 'YYYY-MM')
+                USING ERRCODE = 'restrict_violation';
+        END IF;
+        EXECUTE format('SELECT count(*) FROM %I', name) INTO events;
+        LOCK TABLE ONLY metering_usageevent IN ACCESS EXCLUSIVE MODE;
+        EXECUTE format('ALTER TABLE metering_usageevent DETACH PARTITION %I', name);
+        EXECUTE format('DROP TABLE %I', name);
+        INSERT INTO metering_retiredmonth (month, events, retired_at) VALUES (first_day, events, now());
+        RETURN events;
+    END $$;
+
+    -- 57P03: as if the server were starting up, so that senders are told to come again.
+    CREATE FUNCTION usage_home() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        IF EXISTS (SELECT FROM metering_eventmove WHERE switched_at IS NOT NULL) THEN
+            RAISE EXCEPTION 'usage events are kept elsewhere: set EVENT_STORE_URL' USING ERRCODE = 'cannot_connect_now';
+        END IF;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER usage_home BEFORE INSERT ON metering_usageevent FOR EACH STATEMENT EXECUTE FUNCTION usage_home();
+
+    -- Nothing is billed as far as metering knows; who writes invoices replaces this function.
+    CREATE FUNCTION meter_billed_through(meter uuid) RETURNS timestamptz STABLE LANGUAGE sql AS
+    'SELECT NULL::timestamptz'
 """
 DATA = """
     SELECT usage_month(month) FROM (
@@ -84,6 +130,20 @@ DATA = """
         FROM (SELECT DISTINCT event_type FROM metering_meter) AS types;
     INSERT INTO metering_eventtypeversion (type_id, number, schema, units, created_at)
         SELECT id, 1, '{}', '{}', now() FROM metering_eventtype;
+    WITH row AS (
+        INSERT INTO governance_change (name, subject_type, subject_id, by_name, because, at, recorded_at)
+        SELECT 'event_type.registered', 'metering.eventtype', min(id::text), 'upgrade',
+            'Meters count events of these types', now(), now()
+        FROM metering_eventtype HAVING count(*) > 0
+        RETURNING id
+    )
+    SELECT set_config('quoin.change', row.id::text, true) FROM row;
+    INSERT INTO metering_historicaleventtype
+        (id, key, name, description, on_invalid, billable_when, history_date, history_change_reason, history_type,
+            change_id)
+        SELECT id, key, name, description, on_invalid, billable_when, now(), 'Meters count events of these types', '+',
+            current_setting('quoin.change')::bigint
+        FROM metering_eventtype;
     SELECT set_config('quoin.change', '', true);
 """
 STATE = [
@@ -124,11 +184,12 @@ STATE = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("metering", "0003_types_rollups_corrections_outcomes")]
+    dependencies = [("governance", "0001_initial"), ("metering", "0003_usage_at_scale")]
 
     operations = [
         migrations.SeparateDatabaseAndState(
-            database_operations=[migrations.RunSQL(TABLE), migrations.RunSQL(DATA)], state_operations=STATE
+            database_operations=[migrations.RunSQL(TABLE), migrations.RunSQL(FUNCTIONS), migrations.RunSQL(DATA)],
+            state_operations=STATE,
         ),
         pgtrigger.migrations.AddTrigger(
             model_name="usageevent",
