@@ -1,28 +1,57 @@
 """Questions to contracts, answered for many at once in a constant number of queries."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from catalog.editions import Agreement, Edition, PriceBook
 from catalog.models import SelectionRule
 from catalog.prices import price_book
-from contracts.models import Commit, Contract, ContractLine, Customer, Override
+from contracts.models import (
+    Commit,
+    CommitInstalment,
+    Contract,
+    ContractLine,
+    Customer,
+    Override,
+)
 from contracts.overrides import AgreedOverride
-from contracts.terms import ContractTerm, Deal, DealCommit, DealLine, agreed_terms, instruments
+from contracts.terms import (
+    ContractTerm,
+    Deal,
+    DealCommit,
+    DealInstalment,
+    DealLine,
+    agreed_terms,
+    instruments,
+)
 from metering.postgres.copying import array
 from pricing.drawdown import Instrument
+from pricing.periods import anchored
+
+Prices = ContractLine.Prices
 
 
-def editions_of(contract: Contract, product: UUID, book: PriceBook) -> list[Edition]:
-    """A product's editions for a contract: of the pinned version the only one, of a followed card those it reaches."""
-    if contract.pinned_version_id is not None:
-        return book.pinned(product, contract.pinned_version_id, contract.pinned_base_id)
-    return book.editions(product, contract.rate_card_id, agreement_of(contract))
+def editions_of(contract: Contract, line: ContractLine, book: PriceBook) -> list[Edition]:
+    """A line's editions: of a pinned version the only one, of a followed card those that reach the contract."""
+    if line.prices == Prices.PINNED and line.pinned_version_id is not None:
+        return book.pinned(line.product_id, line.pinned_version_id, None)
+    if line.prices == Prices.CONTRACT and contract.pinned_version_id is not None:
+        return book.pinned(line.product_id, contract.pinned_version_id, contract.pinned_base_id)
+    return book.editions(line.product_id, contract.rate_card_id, agreement_of(contract))
+
+
+def anchor_of(contract: Contract) -> datetime:
+    """The instant that all cycles of the contract count from."""
+    if contract.anchor_day is None:
+        return contract.start_at
+    return anchored(contract.start_at, contract.time_zone, contract.anchor_day)
 
 
 def attributes_of(customer: Customer) -> dict[str, str]:
@@ -37,24 +66,36 @@ def agreement_of(contract: Contract) -> Agreement:
 
 
 def terms_of(contracts: Iterable[Contract]) -> dict[Any, list[ContractTerm]]:
-    """Each contract's agreed terms, by contract id; six queries for any number. `Refused` if one has no price."""
+    """Each contract's agreed terms, by contract id; seven queries for any number. `Refused` if one has no price."""
+    return {pk: agreed_terms(deal) for pk, deal in deals_of(contracts).items()}
+
+
+def deals_of(contracts: Iterable[Contract]) -> dict[Any, Deal]:
+    """What each contract holds, as plain values with the editions of its prices, by contract id."""
     found = {each.pk: each for each in _with_customers(contracts)}
-    lines, overrides, commits = _lines(found), overrides_in(found), _commits(found)
-    book = price_book(
-        {each.rate_card_id for each in found.values() if each.pinned_version_id is None},
-        {pin for each in found.values() for pin in (each.pinned_version_id, each.pinned_base_id) if pin},
-        {line.product_id for some in lines.values() for line in some},
-    )
-    return {
-        pk: agreed_terms(_deal(contract, lines[pk], overrides, commits[pk], book)) for pk, contract in found.items()
-    }
+    lines = _lines(found)
+    parts = _Parts(overrides_in(found), _commits(found), _book(found.values(), lines))
+    return {pk: _deal(contract, lines[pk], parts) for pk, contract in found.items()}
 
 
 def instruments_of(contracts: Iterable[Contract]) -> dict[Any, list[Instrument]]:
-    """What can pay for each contract's usage, with the balances of now, by contract id. Two queries."""
+    """What can pay for each contract's usage, with the balances of now, by contract id. Three queries."""
     found = {each.pk: each for each in _with_customers(contracts)}
     commits = _commits(found)
     return {pk: instruments(commits[pk], contract.currency) for pk, contract in found.items()}
+
+
+def _book(contracts: Iterable[Contract], lines: Mapping[UUID, list[ContractLine]]) -> PriceBook:
+    """Every price that the lines of these contracts may need."""
+    cards: set[UUID] = set()
+    pins: set[UUID] = set()
+    for contract in contracts:
+        own = {line.prices for line in lines[contract.pk]}
+        if Prices.FOLLOWED in own or contract.pinned_version_id is None:
+            cards.add(contract.rate_card_id)
+        pins.update(pin for pin in (contract.pinned_version_id, contract.pinned_base_id) if pin)
+    pins.update(line.pinned_version_id for some in lines.values() for line in some if line.pinned_version_id)
+    return price_book(cards, pins, {line.product_id for some in lines.values() for line in some})
 
 
 def known_customers(keys: set[str]) -> set[str]:
@@ -94,8 +135,11 @@ def overrides_in(contracts: Collection[UUID] | QuerySet[Any]) -> dict[tuple[UUID
 
 
 def _commits(contracts: Collection[UUID]) -> dict[UUID, list[DealCommit]]:
+    """The commits of these contracts with their instalments, by contract; two queries."""
     result = defaultdict(list)
-    for commit in Commit.objects.filter(contract__in=contracts).order_by("start_at", "name", "pk"):
+    commits = Commit.objects.filter(contract__in=contracts).order_by("start_at", "name", "pk")
+    for commit in commits.prefetch_related(Prefetch("instalments", CommitInstalment.objects.order_by("number"))):
+        instalments = [DealInstalment(each.number, each.amount, each.invoice_at) for each in commit.instalments.all()]
         result[commit.contract_id].append(
             DealCommit(
                 pk=commit.pk,
@@ -103,7 +147,7 @@ def _commits(contracts: Collection[UUID]) -> dict[UUID, list[DealCommit]]:
                 access_amount=commit.access_amount,
                 price=commit.price,
                 product_keys=commit.product_keys,
-                invoice_at=commit.invoice_at,
+                instalments=instalments,
                 start=commit.start_at,
                 end=commit.end_at,
                 balance=commit.balance,
@@ -113,13 +157,16 @@ def _commits(contracts: Collection[UUID]) -> dict[UUID, list[DealCommit]]:
     return result
 
 
-def _deal(
-    contract: Contract,
-    lines: Iterable[ContractLine],
-    overrides: Mapping[tuple[UUID, UUID], list[AgreedOverride]],
-    commits: Sequence[DealCommit],
-    book: PriceBook,
-) -> Deal:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What some contracts hold beside their lines, by contract, and the prices of all of them."""
+
+    overrides: Mapping[tuple[UUID, UUID], list[AgreedOverride]]
+    commits: Mapping[UUID, list[DealCommit]]
+    book: PriceBook
+
+
+def _deal(contract: Contract, lines: Iterable[ContractLine], parts: _Parts) -> Deal:
     return Deal(
         source=f"Contract {contract.number}",
         currency=contract.currency,
@@ -131,10 +178,13 @@ def _deal(
                 line,
                 line.start_at,
                 line.end_at,
-                editions_of(contract, line.product_id, book),
-                overrides.get((contract.pk, line.product_id), ()),
+                editions_of(contract, line, parts.book),
+                parts.overrides.get((contract.pk, line.product_id), ()),
+                line.label,
             )
             for line in lines
         ],
-        commits=commits,
+        commits=parts.commits.get(contract.pk, []),
+        anchor=anchor_of(contract),
+        proration=contract.proration,
     )

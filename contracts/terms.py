@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from catalog.editions import Edition
 from catalog.models import Product, RateCardVersion
-from contracts.models import Contract, Customer, LegalEntity
+from contracts.models import Contract, ContractLine, Customer, LegalEntity
 from contracts.overrides import AgreedOverride, overridden
 from governance.acts import Refused
 from pricing.adjustments import Adjustment, AmountOff, Minimum, PercentOff
@@ -21,7 +21,7 @@ from pricing.charges import Charge, Flat
 from pricing.drawdown import Instrument
 from pricing.money import EXACT, ZERO
 from pricing.periods import Period, add_months, local_days, midnight
-from pricing.rating import Price, Term
+from pricing.rating import Price, Proration, Term
 
 COMMIT_PRODUCT = "commit"
 COMMIT_ACCOUNT = "2100"  # what is paid for access is owed to the customer until it is used
@@ -44,21 +44,44 @@ class LineTerms(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgreedLine:
+    """A product to be signed. No days: as long as the contract; a phase of a ramp has its first day and the day after.
+
+    `prices`: as the contract has them, or followed, or pinned (to `pinned_version`).
+    """
+
     product: Product
     quantity: Decimal | None = None
     discount_percent: Decimal = ZERO
     discount_amount: Decimal = ZERO
     minimum: Decimal | None = None
+    label: str = ""
+    start_on: date | None = None
+    end_on: date | None = None
+    prices: str = ContractLine.Prices.CONTRACT
+    pinned_version: RateCardVersion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedInstalment:
+    """A part of a commit's price, invoiced on that day."""
+
+    amount: Decimal
+    invoice_on: date
 
 
 @dataclass(frozen=True, slots=True)
 class AgreedCommit:
-    """Access to `access_amount` of usage for `price`; no product keys: every usage product."""
+    """Access to `access_amount` of usage for `price`; no product keys: every usage product.
+
+    No instalments: all of the price is invoiced at the start.
+    """
 
     name: str
     access_amount: Decimal
     price: Decimal
     product_keys: tuple[str, ...] = ()
+    priority: int = 100
+    instalments: tuple[AgreedInstalment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +117,9 @@ class SignedTerms:
     opportunity_key: str = ""
     base_version: RateCardVersion | None = None
     renews: Contract | None = None
+    anchor_day: int | None = None
+    proration: Proration = "day"
+    purchase_order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +132,34 @@ class DealLine:
     end: datetime
     editions: Sequence[Edition]
     overrides: Sequence[AgreedOverride] = ()
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """The product and, of a ramp, the phase."""
+        name = self.agreed.product.name
+        return f"{name} ({self.label})" if self.label else name
+
+
+@dataclass(frozen=True, slots=True)
+class DealInstalment:
+    """A part of a commit's price, numbered from 1, and when it is invoiced."""
+
+    number: int
+    amount: Decimal
+    invoice_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class DealCommit:
-    """A commit offered or signed: what it gives access to, what is paid for that, and what is left of it."""
+    """A commit offered or signed: what it gives access to, what is paid for that and when, and what is left of it."""
 
     pk: object
     name: str
     access_amount: Decimal
     price: Decimal
     product_keys: Sequence[str]
-    invoice_at: datetime
+    instalments: Sequence[DealInstalment]
     start: datetime
     end: datetime
     balance: Decimal
@@ -126,6 +168,10 @@ class DealCommit:
     @property
     def key(self) -> str:
         return f"commit:{self.pk}"
+
+    def instalment_key(self, number: int) -> str:
+        """The term of one instalment; the first one has the key of the commit itself."""
+        return self.key if number == 1 else f"{self.key}:{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +184,8 @@ class Deal:
     lines: Sequence[DealLine]
     commits: Sequence[DealCommit] = ()
     tax_percent: Decimal = ZERO
+    anchor: datetime | None = None
+    proration: Proration = "day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +209,14 @@ class ContractTerm:
 
 
 def agreed_terms(deal: Deal) -> list[ContractTerm]:
-    """The deal as terms to rate: its lines in order, then its commits. `Refused` if something cannot be priced."""
-    return [*(_line(deal, line) for line in deal.lines), *(_commit(deal, commit) for commit in deal.commits)]
+    """The deal as terms to rate: its lines in order, then the instalments of its commits.
+
+    `Refused` if something cannot be priced.
+    """
+    return [
+        *(_line(deal, line) for line in deal.lines),
+        *(_instalment(deal, commit, each) for commit in deal.commits for each in commit.instalments),
+    ]
 
 
 def instruments(commits: Sequence[DealCommit], currency: str) -> list[Instrument]:
@@ -214,7 +268,7 @@ def _line(deal: Deal, line: DealLine) -> ContractTerm:
             prices=overridden(prices, line.overrides, line.start, line.end),
             currency=deal.currency,
             start=line.start,
-            end=line.end if meter or first.cycle_months else _end_of_day(line, deal.zone),
+            end=line.end if meter or first.cycle_months else min(line.end, _end_of_day(line.start, deal.zone)),
             zone=deal.zone,
             cycle_months=first.cycle_months,
             in_advance=first.in_advance,
@@ -222,12 +276,14 @@ def _line(deal: Deal, line: DealLine) -> ContractTerm:
             meter=meter,
             adjustments=_adjustments(f"{deal.source}: {product.name}", line.agreed),
             unit=product.unit,
+            proration=deal.proration,
+            anchor=deal.anchor if first.cycle_months else None,
         )
     except ValueError as error:
         raise Refused(f"{product.name} cannot be priced: {error}") from error
     return ContractTerm(
         term,
-        product.name,
+        line.name,
         product.unit,
         "charge",
         product.revenue_account,
@@ -257,10 +313,10 @@ def suits(agreed: LineTerms, first: Edition, later: Edition) -> bool:
     return agreed.product.meter is None and agreed.quantity in (None, 1)
 
 
-def _end_of_day(line: DealLine, zone: str) -> datetime:
+def _end_of_day(instant: datetime, zone: str) -> datetime:
     """What is charged once falls due on its first day, so ending the contract early does not touch it."""
-    day, _ = local_days(Period(line.start, line.start), zone)
-    return min(line.end, midnight(day + timedelta(days=1), zone))
+    day, _ = local_days(Period(instant, instant), zone)
+    return midnight(day + timedelta(days=1), zone)
 
 
 def _adjustments(source: str, agreed: LineTerms) -> tuple[Adjustment, ...]:
@@ -274,14 +330,15 @@ def _adjustments(source: str, agreed: LineTerms) -> tuple[Adjustment, ...]:
     return tuple(result)
 
 
-def _commit(deal: Deal, commit: DealCommit) -> ContractTerm:
+def _instalment(deal: Deal, commit: DealCommit, each: DealInstalment) -> ContractTerm:
+    """The purchase of a commit, or a part of it: an amount that falls due at an instant."""
     term = Term(
-        key=commit.key,
+        key=commit.instalment_key(each.number),
         product=COMMIT_PRODUCT,
-        prices=(Price(commit.invoice_at, Flat(commit.price), f"{deal.source}: {commit.name}"),),
+        prices=(Price(each.invoice_at, Flat(each.amount), f"{deal.source}: {commit.name}"),),
         currency=deal.currency,
-        start=commit.invoice_at,
-        end=commit.end,
+        start=each.invoice_at,
+        end=max(commit.end, each.invoice_at),
         zone=deal.zone,
         cycle_months=0,
         in_advance=True,

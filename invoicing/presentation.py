@@ -74,7 +74,7 @@ def parties(contract: Contract) -> tuple[dict[str, str], dict[str, str]]:
     buyer = ("key", "name", "billing_address", "country", "tax_number", "email")
     return (
         {name: getattr(contract.legal_entity, name) for name in seller},
-        {name: getattr(contract.customer, name) for name in buyer},
+        {name: getattr(contract.customer, name) for name in buyer} | {"purchase_order": contract.purchase_order},
     )
 
 
@@ -85,7 +85,9 @@ def _facts(invoice: Invoice, is_commit: bool) -> list[Row]:
     if invoice.due_on:
         facts.append(("Due", day_text(invoice.due_on)))
     period = period_text(Period(invoice.period_start, invoice.period_end), invoice.time_zone)
-    return [*facts, ("Usable" if is_commit else "Period", period), ("Contract", invoice.contract.number)]
+    facts += [("Usable" if is_commit else "Period", period), ("Contract", invoice.contract.number)]
+    order = invoice.buyer.get("purchase_order") if invoice.buyer else invoice.contract.purchase_order
+    return [*facts, ("Purchase order", order)] if order else facts
 
 
 def _charge(line: InvoiceLine, invoice: Invoice) -> ShownLine:

@@ -69,23 +69,42 @@ def add_months(anchor: date, months: int) -> date:
     return date(year, month + 1, min(anchor.day, monthrange(year, month + 1)[1]))
 
 
-def cycles(start: datetime, zone: str, months: int, until: datetime) -> Iterator[Period]:
-    """Billing cycles that begin before `until`, tiling time from `start`.
+def cycles(
+    start: datetime, zone: str, months: int, until: datetime, anchor: datetime | None = None
+) -> Iterator[Period]:
+    """Billing cycles that overlap the time from `start` to `until`, tiling it.
 
-    Every boundary is a local midnight counted from the local date of `start`. The last cycle is whole even
-    where it ends after `until`, because a part is measured against a whole cycle. With no months there is one
-    cycle: from `start` to `until`.
+    Every boundary is a local midnight counted from the local date of the anchor, which is `start` unless an earlier one
+    is given. First and last are whole even where they reach beyond, because a part is measured against a whole cycle.
+    With no months there is one cycle: from `start` to `until`.
     """
     start, until = utc(start), utc(until)
     if months == 0:
         yield Period(start, until)
         return
-    anchor, count = start.astimezone(zone_named(zone)).date(), 0
-    while start < until:
+    begins = start if anchor is None else utc(anchor)
+    day = begins.astimezone(zone_named(zone)).date()
+    local = start.astimezone(zone_named(zone)).date()
+    # The last boundary that is surely not after the start; the loop finds the rest of the way.
+    count = max((local.year - day.year) * 12 + local.month - day.month - 1, 0) // months * months
+    if count:
+        begins = midnight(add_months(day, count), zone)
+    while begins < until:
         count += months
-        end = midnight(add_months(anchor, count), zone)
-        yield Period(start, end)
-        start = end
+        end = midnight(add_months(day, count), zone)
+        if end > start:
+            yield Period(begins, end)
+        begins = end
+
+
+def anchored(start: datetime, zone: str, day: int) -> datetime:
+    """The anchor of cycles that begin on this day of the month (31: the last): not after `start`, and never clamped."""
+    first = start.astimezone(zone_named(zone)).date()
+    month = first.replace(day=1)
+    while True:
+        if monthrange(month.year, month.month)[1] >= day and month.replace(day=day) <= first:
+            return midnight(month.replace(day=day), zone)
+        month = add_months(month, -1)
 
 
 @lru_cache(maxsize=65536)

@@ -43,8 +43,8 @@ class Price:
 class Term:
     """What was agreed for one line: these prices, this long, every so many months (0: once).
 
-    Either metered or of a fixed quantity; a flat charge and a share of other lines need neither. ValueError if it
-    cannot be rated.
+    Cycles count from the anchor, where it is earlier than the start: then the first is a part of one. Either metered or
+    of a fixed quantity; a flat charge and a share of other lines need neither. ValueError if it cannot be rated.
     """
 
     key: str
@@ -61,6 +61,7 @@ class Term:
     adjustments: tuple[Adjustment, ...] = ()
     unit: str = ""
     proration: Proration = "day"
+    anchor: datetime | None = None
     is_share: bool = field(init=False, repr=False, compare=False)
     """Whether it is, at some time, a share of what other lines come to."""
 
@@ -71,6 +72,8 @@ class Term:
         object.__setattr__(self, "end", utc(self.end))
         if self.start > self.end:
             raise ValueError(f"{self.key}: ends before it starts")
+        if self.anchor is not None and utc(self.anchor) > self.start:
+            raise ValueError(f"{self.key}: its anchor is after its start")
         if self.cycle_months < 0:
             raise ValueError(f"{self.key}: cycle_months must not be negative")
         is_share = any(charge.basis == "lines" for price in self.prices for charge in price.charges)
@@ -100,11 +103,16 @@ class Term:
 
     def cycles(self, through: datetime) -> Iterator[tuple[Period, Period]]:
         """Every cycle that fell due by `through`, with the part of it this term covers."""
-        for cycle in cycles(self.start, self.zone, self.cycle_months, self.end):
-            billed = cycle if cycle.end <= self.end else Period(cycle.start, self.end)
+        for cycle in cycles(self.start, self.zone, self.cycle_months, self.end, self.anchor):
+            billed = self._billed(cycle)
             if self.due_at(billed) > through:
                 return
             yield cycle, billed
+
+    def _billed(self, cycle: Period) -> Period:
+        if self.start <= cycle.start and cycle.end <= self.end:
+            return cycle
+        return Period(max(cycle.start, self.start), min(cycle.end, self.end))
 
     def cycle_at(self, instant: datetime) -> Period | None:
         """The billed part of a cycle that contains this instant; None outside the term."""

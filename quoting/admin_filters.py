@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from catalog.models import Product, RateCard
-from contracts.admin_filters import ByKey
+from contracts.admin.filters import ByKey
 from quoting.audience import open_on, open_with
 
 

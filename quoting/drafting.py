@@ -11,9 +11,9 @@ from django.db.models import Max
 
 from catalog.models import Product, RateCard, RateCardVersion
 from catalog.prices import base_of
+from contracts.checks import check_line_money, check_money, checked
 from contracts.models import Customer, LegalEntity
 from contracts.numbers import next_number
-from contracts.operations import check_line_money, check_money, checked
 from contracts.terms import term_of_contract
 from governance.acts import Act, Refused
 from governance.change import change, locked

@@ -18,6 +18,7 @@ from contracts.terms import (
     ContractTerm,
     Deal,
     DealCommit,
+    DealInstalment,
     DealLine,
     agreed_terms,
     instruments,
@@ -270,10 +271,10 @@ def _deal(
                 access_amount=commit.access_amount,
                 price=commit.price,
                 product_keys=commit.product_keys,
-                invoice_at=period.start,
                 start=period.start,
                 end=period.end,
                 balance=commit.access_amount,
+                instalments=[DealInstalment(1, commit.price, period.start)],
             )
             for commit in commits
         ],

@@ -48,11 +48,9 @@ def test_signing_freezes_what_was_agreed(terms: SignedTerms) -> None:
         ("platform-fee", 2, Decimal(1), Decimal(0)),
     ]
     commit = contract.commits.get()
-    assert (commit.invoice_at, commit.start_at, commit.end_at) == (
-        contract.start_at,
-        contract.start_at,
-        contract.end_at,
-    )
+    assert (commit.start_at, commit.end_at) == (contract.start_at, contract.end_at)
+    instalments = commit.instalments.values_list("number", "amount", "invoice_at")
+    assert list(instalments) == [(1, Decimal(36), contract.start_at)]
     assert (commit.product_keys, commit.balance) == (["output-tokens"], Decimal(40))
 
 

@@ -106,7 +106,7 @@ def test_many_contracts_take_as_many_queries_as_one() -> None:
         with CaptureQueriesContext(connection) as instruments:
             assert len(queries.instruments_of(chosen)) == len(chosen)
         counts.append((len(terms), len(instruments)))
-    assert counts == [(6, 2), (6, 2)]
+    assert counts == [(7, 3), (7, 3)]
 
 
 def test_known_customers_are_those_that_exist() -> None:

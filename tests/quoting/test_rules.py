@@ -12,6 +12,7 @@ from contracts.terms import (
     ContractTerm,
     Deal,
     DealCommit,
+    DealInstalment,
     DealLine,
     Edition,
     agreed_terms,
@@ -46,9 +47,8 @@ def line(
 
 
 def commit(access: str, price: str, pk: str = "c", products: tuple[str, ...] = ()) -> DealCommit:
-    return DealCommit(
-        pk, pk, Decimal(access), Decimal(price), products, WHOLE.start, WHOLE.start, WHOLE.end, Decimal(access)
-    )
+    paid = [DealInstalment(1, Decimal(price), WHOLE.start)]
+    return DealCommit(pk, pk, Decimal(access), Decimal(price), products, paid, WHOLE.start, WHOLE.end, Decimal(access))
 
 
 def dues(deal: Deal, expected: dict[str, Decimal]) -> list[Decimal]:

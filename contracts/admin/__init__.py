@@ -12,8 +12,8 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from contracts import operations
-from contracts.admin_filters import FollowsFilter, PinsFilter, SellsFilter
-from contracts.forms import BecauseForm, CustomerForm, EndForm, LegalEntityForm
+from contracts.admin.filters import FollowsFilter, PinsFilter, SellsFilter
+from contracts.admin.forms import BecauseForm, CustomerForm, EndForm, LegalEntityForm
 from contracts.models import Commit, Contract, Customer, LegalEntity
 from contracts.presentation import percent_of, shown_commit, shown_lines, standing_of
 from governance import clock

@@ -1,0 +1,19 @@
+"""Tables of contracts, by subject."""
+
+from contracts.models.agreements import Contract, ContractLine, Override
+from contracts.models.commits import Commit, CommitEntry, CommitInstalment
+from contracts.models.parties import AMOUNT, PERCENT, QUANTITY, Customer, LegalEntity
+
+__all__ = [
+    "AMOUNT",
+    "PERCENT",
+    "QUANTITY",
+    "Commit",
+    "CommitEntry",
+    "CommitInstalment",
+    "Contract",
+    "ContractLine",
+    "Customer",
+    "LegalEntity",
+    "Override",
+]

@@ -1,0 +1,157 @@
+"""Tables of what was agreed: contracts, their lines, and the prices of one deal alone."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from catalog.fields import ChargeField
+from catalog.models import Product, RateCard, RateCardVersion
+from contracts import guards
+from contracts.models.parties import AMOUNT, PERCENT, QUANTITY, Customer, LegalEntity
+from governance.entities import Entity, Lifecycle
+
+
+class Contract(Entity, Lifecycle):
+    """What a customer and a legal entity agreed on, for a time.
+
+    It either *pins* a rate card version (agreed prices stay) or *follows* the card (the version in force applies);
+    `pinned_version` empty means it follows. Zone, grace and payment terms are frozen here at signature.
+    """
+
+    customer_path = "customer"
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        ENDED = "ended"
+
+    class Proration(models.TextChoices):
+        DAY = "day", "By the day"
+        SECOND = "second", "By the second"
+        NONE = "none", "Not at all"
+
+    TRANSITIONS = {Status.ACTIVE: {Status.ENDED}, Status.ENDED: set()}
+
+    number = models.CharField(max_length=40, unique=True)
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="contracts")
+    legal_entity = models.ForeignKey(LegalEntity, models.PROTECT, related_name="+")
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
+    rate_card = models.ForeignKey(RateCard, models.PROTECT, related_name="contracts")
+    pinned_version = models.ForeignKey(
+        RateCardVersion, models.PROTECT, null=True, blank=True, related_name="pinned_by", help_text="empty: follows"
+    )
+    pinned_base = models.ForeignKey(
+        RateCardVersion,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="pinned_as_base_by",
+        help_text="the version of the base card that fills what the pinned one leaves out",
+    )
+    renews = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="renewed_by")
+    currency = models.CharField(max_length=3)
+    time_zone = models.CharField(max_length=60)
+    start_at = models.DateTimeField()
+    end_at = models.DateTimeField()
+    anchor_day = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="day of the month cycles begin on (31: its last); empty: that of the start"
+    )
+    proration = models.CharField(
+        max_length=10, choices=Proration.choices, default=Proration.DAY, help_text="how a part of a cycle is counted"
+    )
+    first_agreed_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the first of the contracts it renews was signed; empty: it renews none"
+    )
+    grace_hours = models.PositiveIntegerField()
+    payment_terms_days = models.PositiveSmallIntegerField()
+    purchase_order = models.CharField(max_length=80, blank=True, help_text="the customer's number, printed on invoices")
+    signed_at = models.DateTimeField()
+    signed_by = models.CharField(max_length=200, help_text="the person who accepted for the customer")
+    opportunity_key = models.CharField(max_length=80, blank=True, help_text="our id of the opportunity in the CRM")
+
+    class Meta(Entity.Meta):
+        ordering = ["-signed_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(end_at__gt=F("start_at")), name="a_contract_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=Q(anchor_day=None) | Q(anchor_day__gte=1, anchor_day__lte=31), name="an_anchor_is_a_day"
+            ),
+        ]
+        triggers = [*Entity.Meta.triggers, *guards.signed_is_signed()]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class ContractLine(Entity):
+    """One product agreed for a time. Metered products have no quantity; the price comes from the rate card version.
+
+    A ramp is several lines of a product, one after the other, each with its `label`; a free period is one with all of
+    its price off.
+    """
+
+    customer_path = "contract__customer"
+
+    class Prices(models.TextChoices):
+        CONTRACT = "contract", "As the contract"
+        FOLLOWED = "followed", "Follows the rate card"
+        PINNED = "pinned", "Pinned"
+
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="lines")
+    product = models.ForeignKey(Product, models.PROTECT, related_name="+")
+    position = models.PositiveSmallIntegerField(default=1)
+    label = models.CharField(max_length=60, blank=True, help_text="of a phase: Year 1, Free period")
+    quantity = models.DecimalField(**QUANTITY, null=True, blank=True)
+    discount_percent = models.DecimalField(**PERCENT, default=0)
+    discount_amount = models.DecimalField(**AMOUNT, default=0, help_text="off each cycle")
+    minimum = models.DecimalField(**AMOUNT, null=True, blank=True, help_text="of each cycle")
+    prices = models.CharField(max_length=10, choices=Prices.choices, default=Prices.CONTRACT)
+    pinned_version = models.ForeignKey(
+        RateCardVersion, models.PROTECT, null=True, blank=True, related_name="pinned_by_lines"
+    )
+    start_at = models.DateTimeField()
+    end_at = models.DateTimeField()
+
+    class Meta(Entity.Meta):
+        ordering = ["position"]
+        constraints = [
+            models.CheckConstraint(condition=Q(end_at__gte=F("start_at")), name="a_line_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=Q(discount_percent__gte=0, discount_percent__lte=100, discount_amount__gte=0),
+                name="contract_discounts_are_sane",
+            ),
+            models.CheckConstraint(
+                condition=Q(prices="pinned", pinned_version__isnull=False)
+                | ~Q(prices="pinned") & Q(pinned_version=None),
+                name="a_pinned_line_names_its_version",
+            ),
+        ]
+        triggers = [
+            *Entity.Meta.triggers,
+            *guards.agreed_with_the_contract("an agreed line never changes but in its end", "end_at", ends=True),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product} in {self.contract}"
+
+
+class Override(Entity):
+    """A price of this contract alone: another charge, or a multiplier of the card's, for a product and a time."""
+
+    customer_path = "contract__customer"
+
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="overrides")
+    product = models.ForeignKey(Product, models.PROTECT, related_name="+")
+    charge = ChargeField(null=True, blank=True)
+    multiplier = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
+    priority = models.PositiveSmallIntegerField(default=100, help_text="the lowest number acts")
+    start_at = models.DateTimeField()
+    end_at = models.DateTimeField(null=True, blank=True)
+    agreed_at = models.DateTimeField(help_text="of two with the same priority the newest acts")
+
+    class Meta(Entity.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(charge__isnull=False, multiplier=None) | Q(charge=None, multiplier__isnull=False),
+                name="an_override_is_a_charge_or_a_multiplier",
+            )
+        ]
+        triggers = [*Entity.Meta.triggers, *guards.agreed_with_the_contract("an agreed price never changes")]
