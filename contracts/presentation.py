@@ -57,6 +57,7 @@ class ShownCommit:
     used_percent: int
     gone_percent: int
     entries: Sequence[ShownEntry]
+    instalments: Sequence[tuple[str, str]]
 
 
 def shown_lines(contract: Contract) -> tuple[list[ShownContractLine], str]:
@@ -88,6 +89,10 @@ def shown_commit(commit: Commit, at: datetime, *, with_entries: bool = True) -> 
             Decimal(int((commit.end_at - commit.start_at).total_seconds())),
         ),
         entries=[_entry(entry, contract) for entry in commit.entries.select_related("change")] if with_entries else [],
+        instalments=[
+            (day_text(each.invoice_at.astimezone(zone_named(zone)).date()), amount_text(each.amount, currency))
+            for each in commit.instalments.all()
+        ],
     )
 
 
@@ -115,7 +120,7 @@ def _line(line: ContractLine, term: ContractTerm | None, contract: Contract) -> 
         adjustments.append(f"at least {amount_text(line.minimum, contract.currency)}")
     is_empty = line.end_at <= line.start_at
     return ShownContractLine(
-        name=line.product.name,
+        name=f"{line.product.name} ({line.label})" if line.label else line.product.name,
         quantity="" if line.quantity is None else quantity_text(line.quantity, line.product.unit),
         adjustments=adjustments,
         billed=_billed(term) if term else "",

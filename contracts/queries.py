@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection
@@ -34,6 +34,7 @@ from contracts.terms import (
 from metering.postgres.copying import array
 from pricing.drawdown import Instrument
 from pricing.periods import anchored
+from pricing.rating import Proration
 
 Prices = ContractLine.Prices
 
@@ -186,5 +187,5 @@ def _deal(contract: Contract, lines: Iterable[ContractLine], parts: _Parts) -> D
         ],
         commits=parts.commits.get(contract.pk, []),
         anchor=anchor_of(contract),
-        proration=contract.proration,
+        proration=cast(Proration, contract.proration),
     )

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from contracts.models import Contract, Customer
+from catalog.models import Product, RateCard
+from contracts.models import Contract, ContractLine, Customer, LegalEntity
 from pricing.money import Money, parse, plain
 from pricing.periods import Period, local_days
 
@@ -74,12 +75,23 @@ class CustomerShape(serializers.ModelSerializer[Customer]):
         }  # a key that is taken is refused, not malformed
 
 
+class InstalmentShape(serializers.Serializer[Any]):
+    """A part of a commit's price, invoiced on that day, local to the contract."""
+
+    amount = MoneyField()
+    invoice_on = serializers.DateField()
+
+
 class AgreedLineOut(serializers.Serializer[Any]):
     product = serializers.CharField(source="product.key")
     quantity = Number(allow_null=True)
     discount_percent = Number()
     discount_amount = MoneyField()
     minimum = MoneyField(allow_null=True)
+    label = serializers.CharField(help_text="Of a phase.")  # type: ignore[assignment] # DRF's Field has one of its own
+    start_on = serializers.DateField()
+    end_on = serializers.DateField(help_text="The last day; the first, if it never was in force.")
+    prices = serializers.ChoiceField(ContractLine.Prices.choices)
 
 
 class AgreedCommitOut(serializers.Serializer[Any]):
@@ -88,6 +100,58 @@ class AgreedCommitOut(serializers.Serializer[Any]):
     price = MoneyField()
     balance = MoneyField()
     product_keys = serializers.ListField(child=serializers.CharField(), help_text="Empty: every usage product.")
+    instalments = InstalmentShape(many=True)
+
+
+class ContractLineIn(serializers.Serializer[Any]):
+    """A product of a contract to be. Without days it lasts as long as the contract; the phase of a ramp has its own."""
+
+    product = serializers.SlugRelatedField(slug_field="key", queryset=Product.objects.select_related("meter"))
+    quantity = Number(required=False, allow_null=True, default=None, help_text="None for what is measured.")
+    discount_percent = Number(required=False)
+    discount_amount = MoneyField(required=False, allow_null=True, default=None, help_text="Off each cycle.")
+    minimum = MoneyField(required=False, allow_null=True, default=None, help_text="Of each cycle.")
+    label = serializers.CharField(  # type: ignore[assignment] # DRF's Field has one of its own
+        required=False, default="", max_length=60, allow_blank=True, help_text="Of a phase: Year 1."
+    )
+    start_on = serializers.DateField(required=False, allow_null=True, default=None)
+    end_on = serializers.DateField(required=False, allow_null=True, default=None, help_text="The day after its last.")
+    prices = serializers.ChoiceField(
+        [ContractLine.Prices.CONTRACT.value, ContractLine.Prices.FOLLOWED.value],
+        default=ContractLine.Prices.CONTRACT.value,
+        help_text="Whether it follows the card although the contract does not.",
+    )
+
+
+class ContractCommitIn(serializers.Serializer[Any]):
+    """Usage paid for in advance. Without instalments all of its price is invoiced at the start."""
+
+    name = serializers.CharField(max_length=120)
+    access = MoneyField()
+    price = MoneyField()
+    product_keys = serializers.ListField(child=serializers.SlugField(), required=False, default=list)
+    priority = serializers.IntegerField(required=False, default=100, min_value=0, max_value=32767)
+    instalments = InstalmentShape(many=True, required=False, default=list)
+
+
+class ContractIn(serializers.Serializer[Any]):
+    """A contract that was signed elsewhere, with prices in force when it starts."""
+
+    customer = serializers.SlugRelatedField(slug_field="key", queryset=Customer.objects.all())
+    legal_entity = serializers.SlugRelatedField(slug_field="key", queryset=LegalEntity.objects.all())
+    rate_card = serializers.SlugRelatedField(slug_field="key", queryset=RateCard.objects.all())
+    follows_card = serializers.BooleanField(required=False, default=False)
+    start_on = serializers.DateField()
+    months = serializers.IntegerField(min_value=1, max_value=120)
+    anchor_day = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=1, max_value=31, help_text="Null: that of the start."
+    )
+    proration = serializers.ChoiceField(Contract.Proration.choices, default=Contract.Proration.DAY.value)
+    signed_by = serializers.CharField(max_length=200)
+    purchase_order = serializers.CharField(required=False, default="", max_length=80, allow_blank=True)
+    opportunity_key = serializers.CharField(required=False, default="", max_length=80, allow_blank=True)
+    lines = ContractLineIn(many=True, required=False, default=list)
+    commits = ContractCommitIn(many=True, required=False, default=list)
 
 
 class ContractOut(serializers.Serializer[Any]):
@@ -100,6 +164,9 @@ class ContractOut(serializers.Serializer[Any]):
     pinned_version = serializers.IntegerField(allow_null=True, help_text="Null: the version in force applies.")
     currency = serializers.CharField()
     time_zone = serializers.CharField()
+    anchor_day = serializers.IntegerField(allow_null=True, help_text="Null: cycles begin on the day of the start.")
+    proration = serializers.ChoiceField(Contract.Proration.choices)
+    purchase_order = serializers.CharField()
     start_on = serializers.DateField()
     end_on = serializers.DateField()
     signed_at = serializers.DateTimeField()
@@ -115,7 +182,7 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
     def money(amount: Decimal | None) -> dict[str, str] | None:
         return None if amount is None else Money(amount, contract.currency).as_json()
 
-    start_on, end_on = _days(contract)
+    start_on, end_on = _days(contract, contract)
     return {
         "number": contract.number,
         "customer": contract.customer.key,
@@ -124,6 +191,9 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
         "pinned_version": contract.pinned_version.number if contract.pinned_version else None,
         "currency": contract.currency,
         "time_zone": contract.time_zone,
+        "anchor_day": contract.anchor_day,
+        "proration": contract.proration,
+        "purchase_order": contract.purchase_order,
         "start_on": start_on,
         "end_on": end_on,
         "signed_at": _utc(contract.signed_at),
@@ -136,6 +206,9 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
                 "discount_percent": plain(line.discount_percent),
                 "discount_amount": money(line.discount_amount),
                 "minimum": money(line.minimum),
+                "label": line.label,
+                **dict(zip(("start_on", "end_on"), _days(line, contract), strict=True)),
+                "prices": line.prices,
             }
             for line in contract.lines.all()
         ],
@@ -146,14 +219,22 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
                 "price": money(commit.price),
                 "balance": money(commit.balance),
                 "product_keys": commit.product_keys,
+                "instalments": [
+                    {"amount": money(each.amount), "invoice_on": _days_at(each.invoice_at, contract)[0]}
+                    for each in commit.instalments.all()
+                ],
             }
             for commit in contract.commits.all()
         ],
     }
 
 
-def _days(contract: Contract) -> tuple[date, date]:
-    return local_days(Period(contract.start_at, contract.end_at), contract.time_zone)
+def _days(lasting: Contract | ContractLine, contract: Contract) -> tuple[date, date]:
+    return local_days(Period(lasting.start_at, lasting.end_at), contract.time_zone)
+
+
+def _days_at(instant: datetime, contract: Contract) -> tuple[date, date]:
+    return local_days(Period(instant, instant), contract.time_zone)
 
 
 def _utc(instant: datetime) -> str:

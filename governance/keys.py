@@ -23,6 +23,7 @@ SCOPES = {
     "customers:read": "Read customers",
     "customers:write": "Create customers",
     "contracts:read": "Read contracts",
+    "contracts:write": "Record contracts that were signed elsewhere, without approvals",
     "quotes:read": "Read quotes",
     "quotes:write": "Draft and send quotes, within the approvals",
     "invoices:read": "Read invoices and their documents",

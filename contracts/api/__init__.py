@@ -12,8 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts.models import Contract, Customer
-from contracts.operations import create_customer
-from contracts.schema import ContractOut, CustomerShape, RefusedOut, contract_shape
+from contracts.operations import create_customer, sign_contract
+from contracts.recording import recorded_terms
+from contracts.schema import ContractIn, ContractOut, CustomerShape, RefusedOut, contract_shape
 from governance.doors import HasScope, act_of, visible
 
 
@@ -77,7 +78,7 @@ class ContractView(generics.GenericAPIView[Contract]):
     filter_backends = []
     queryset = (
         Contract.objects.select_related("customer", "rate_card", "pinned_version")
-        .prefetch_related("lines__product", "commits")
+        .prefetch_related("lines__product", "commits__instalments")
         .order_by("-signed_at", "number")
     )
 
@@ -95,6 +96,14 @@ class ContractView(generics.GenericAPIView[Contract]):
 class ContractsView(ContractView):
     """Contracts, the latest first."""
 
+    @property
+    def required_scope(self) -> str:  # type: ignore[override]
+        return "contracts:write" if self.request.method == "POST" else "contracts:read"
+
+    @property
+    def required_permission(self) -> str:  # type: ignore[override]
+        return "contracts.add_contract" if self.request.method == "POST" else "contracts.view_contract"
+
     @extend_schema(
         operation_id="list_contracts",
         summary="List contracts",
@@ -107,6 +116,21 @@ class ContractsView(ContractView):
             contracts = contracts.filter(customer__key=request.query_params["customer"])
         page = self.paginate_queryset(contracts) or []
         return self.get_paginated_response([contract_shape(contract) for contract in page])
+
+    @extend_schema(
+        operation_id="record_contract",
+        summary="Record a signed contract",
+        description="For what was signed elsewhere: an import, or a deal on paper. Only systems with the scope may; "
+        "nobody is asked to approve its discounts, so give the scope to those who may agree on anything.",
+        request=ContractIn,
+        responses={201: ContractOut, 409: RefusedOut},
+    )
+    def post(self, request: Request) -> Response:
+        given = ContractIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        act = act_of(request, "Recorded through the API")
+        contract = sign_contract(recorded_terms(given.validated_data, act.at), act=act)
+        return Response(contract_shape(self.get_queryset().get(pk=contract.pk)), status=201)
 
 
 urlpatterns = [

@@ -126,6 +126,10 @@ def test_a_contract_says_what_was_agreed(crm: Client) -> None:
         "discount_percent": "15",
         "discount_amount": {"amount": "0.00", "currency": "USD"},
         "minimum": None,
+        "label": "",
+        "start_on": "2026-01-01",
+        "end_on": "2026-12-31",
+        "prices": "contract",
     }
     assert body["commits"] == [
         {
@@ -134,6 +138,7 @@ def test_a_contract_says_what_was_agreed(crm: Client) -> None:
             "price": {"amount": "36.00", "currency": "USD"},
             "balance": {"amount": "40.00", "currency": "USD"},
             "product_keys": [],
+            "instalments": [{"amount": {"amount": "36.00", "currency": "USD"}, "invoice_on": "2026-01-01"}],
         }
     ]
     assert {name: body[name] for name in ("number", "customer", "status", "start_on", "end_on", "pinned_version")} == {

@@ -248,6 +248,7 @@ API = {
     "GET customers": ("customers:read", DEALS),
     "POST customers": ("customers:write", "ben"),
     "GET contracts": ("contracts:read", DEALS),
+    "POST contracts": ("contracts:write", ""),
     "GET contracts/<str:number>": ("contracts:read", DEALS),
     "POST quotes": ("quotes:write", "ben"),
     "GET quotes/<str:number>": ("quotes:read", DEALS),

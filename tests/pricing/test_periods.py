@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.periods import Period, add_months, cycles, days_long, local_days, midnight
+from pricing.periods import Period, add_months, anchored, cycles, days_long, local_days, midnight
 
 ZONES = [
     "UTC",
@@ -191,3 +191,35 @@ def test_people_read_the_last_day_as_included():
     march = Period(midnight(date(2026, 3, 1), zone), midnight(date(2026, 4, 1), zone))
     assert local_days(march, zone) == (date(2026, 3, 1), date(2026, 3, 31))
     assert local_days(Period(march.end, march.end), zone) == (date(2026, 4, 1), date(2026, 4, 1))
+
+
+def test_cycles_count_from_an_earlier_anchor_and_the_first_is_whole() -> None:
+    start, until = datetime(2026, 9, 15, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)
+    found = list(cycles(start, "UTC", 1, until, anchored(start, "UTC", 10)))
+    assert [(each.start.date(), each.end.date()) for each in found] == [
+        (date(2026, 9, 10), date(2026, 10, 10)),
+        (date(2026, 10, 10), date(2026, 11, 10)),
+        (date(2026, 11, 10), date(2026, 12, 10)),
+    ]
+
+
+def test_cycles_found_far_from_their_anchor_are_those_counted_from_it() -> None:
+    anchor, until = datetime(2020, 1, 31, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    for months in (1, 3, 5, 12):
+        every = list(cycles(anchor, "UTC", months, until))
+        for start in (anchor, datetime(2020, 2, 29, tzinfo=UTC), datetime(2026, 3, 30, 7, tzinfo=UTC)):
+            assert list(cycles(start, "UTC", months, until, anchor)) == [each for each in every if each.end > start]
+
+
+@pytest.mark.parametrize(
+    ("start", "day", "anchor"),
+    [
+        (date(2026, 9, 15), 15, date(2026, 9, 15)),
+        (date(2026, 9, 15), 16, date(2026, 8, 16)),
+        (date(2026, 3, 15), 31, date(2026, 1, 31)),
+        (date(2026, 3, 15), 29, date(2026, 1, 29)),
+        (date(2026, 1, 1), 30, date(2025, 12, 30)),
+    ],
+)
+def test_an_anchor_is_a_day_that_its_month_has(start: date, day: int, anchor: date) -> None:
+    assert anchored(midnight(start, "Europe/Berlin"), "Europe/Berlin", day) == midnight(anchor, "Europe/Berlin")

@@ -1,0 +1,75 @@
+"""A contract signed elsewhere, as the API takes it, made into the terms to sign."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from catalog.models import RateCard, RateCardVersion
+from catalog.prices import base_of
+from catalog.queries import version_at
+from contracts.terms import AgreedCommit, AgreedInstalment, AgreedLine, SignedTerms, term_of_contract
+from governance.acts import Refused
+from pricing.money import ZERO, Money
+
+SAME = (
+    "customer", "legal_entity", "follows_card", "start_on", "months", "anchor_day", "proration", "signed_by",
+    "purchase_order", "opportunity_key",
+)  # fmt: skip
+
+
+def recorded_terms(given: Mapping[str, Any], at: datetime) -> SignedTerms:
+    """What `ContractIn` holds, at the prices in force when the contract starts. `Refused` where there are none."""
+    card: RateCard = given["rate_card"]
+    prices = _prices(card, term_of_contract(given["start_on"], 1, given["customer"].time_zone).start)
+    return SignedTerms(
+        **{name: given[name] for name in SAME},
+        rate_card_version=prices,
+        base_version=base_of(prices, at),
+        currency=card.currency,
+        lines=[_line(each, card.currency) for each in given["lines"]],
+        commits=[_commit(each, card.currency) for each in given["commits"]],
+    )
+
+
+def _prices(card: RateCard, at: datetime) -> RateCardVersion:
+    version = version_at(card, at)
+    if version is None:
+        raise Refused(f"{card} has no published prices at the start of the contract.")
+    return version
+
+
+def _line(given: Mapping[str, Any], currency: str) -> AgreedLine:
+    minimum = given["minimum"]
+    return AgreedLine(
+        product=given["product"],
+        quantity=given["quantity"],
+        discount_percent=given.get("discount_percent", ZERO),
+        discount_amount=_amount(given["discount_amount"], currency),
+        minimum=None if minimum is None else _amount(minimum, currency),
+        label=given["label"],
+        start_on=given["start_on"],
+        end_on=given["end_on"],
+        prices=given["prices"],
+    )
+
+
+def _commit(given: Mapping[str, Any], currency: str) -> AgreedCommit:
+    return AgreedCommit(
+        name=given["name"],
+        access_amount=_amount(given["access"], currency),
+        price=_amount(given["price"], currency),
+        product_keys=tuple(given["product_keys"]),
+        priority=given["priority"],
+        instalments=tuple(
+            AgreedInstalment(_amount(each["amount"], currency), each["invoice_on"]) for each in given["instalments"]
+        ),
+    )
+
+
+def _amount(money: Money | None, currency: str) -> Decimal:
+    if money is None:
+        return ZERO
+    if money.currency != currency:
+        raise Refused(f"The rate card is in {currency}; {money.currency} cannot be agreed.")
+    return money.amount

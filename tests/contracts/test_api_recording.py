@@ -1,0 +1,95 @@
+"""Contracts signed elsewhere are recorded through the API."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from contracts.models import Contract
+from governance.models import Change
+from tests import cast
+
+pytestmark = pytest.mark.django_db
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """Half a year of input tokens, and the fee from March on; a commit paid in two parts."""
+    cast.contoso()
+    cast.seller()
+    cast.standard_card()
+    usd = {"currency": "USD"}
+    return {
+        "customer": "contoso",
+        "legal_entity": "quoin",
+        "rate_card": "standard-usd",
+        "start_on": "2026-01-01",
+        "months": 6,
+        "anchor_day": 15,
+        "signed_by": "Dan Contoso",
+        "purchase_order": "PO-4711",
+        "lines": [
+            {"product": "input-tokens", "discount_percent": "15"},
+            {"product": "platform-fee", "label": "Later", "start_on": "2026-03-01", "prices": "followed"},
+        ],
+        "commits": [
+            {
+                "name": "Prepaid usage",
+                "access": {"amount": "40"} | usd,
+                "price": {"amount": "36"} | usd,
+                "product_keys": ["input-tokens"],
+                "instalments": [
+                    {"amount": {"amount": "18"} | usd, "invoice_on": "2026-01-01"},
+                    {"amount": {"amount": "18"} | usd, "invoice_on": "2026-04-01"},
+                ],
+            }
+        ],
+    } | fields
+
+
+def post(body: dict[str, Any], *scopes: str) -> Any:
+    client = Client(headers=cast.system_key(*(scopes or ("contracts:write",)), name="import"))
+    return client.post("/api/v1/contracts", body, content_type="application/json")
+
+
+def test_a_contract_is_recorded_as_it_was_signed() -> None:
+    answer = post(given())
+    assert answer.status_code == 201, answer.json()
+    body = answer.json()
+    assert (body["anchor_day"], body["proration"], body["purchase_order"]) == (15, "day", "PO-4711")
+    assert [(each["product"], each["label"], each["start_on"], each["end_on"]) for each in body["lines"]] == [
+        ("input-tokens", "", "2026-01-01", "2026-06-30"),
+        ("platform-fee", "Later", "2026-03-01", "2026-06-30"),
+    ]
+    (commit,) = body["commits"]
+    assert commit["balance"] == {"amount": "40.00", "currency": "USD"}
+    assert [each["invoice_on"] for each in commit["instalments"]] == ["2026-01-01", "2026-04-01"]
+    assert Change.objects.get(name="contract.signed").by_name == "key import"
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "words"),
+    [
+        ({"customer": "nobody"}, 400, "customer"),
+        ({"anchor_day": 32}, 400, "anchor_day"),
+        ({"lines": [{"product": "setup"}], "commits": []}, 409, "has no price"),
+        ({"lines": [], "commits": []}, 409, "There is nothing in this contract."),
+        ({"start_on": "2020-01-01"}, 409, "no published prices at the start"),
+        (
+            {"lines": [{"product": "input-tokens", "minimum": {"amount": "1", "currency": "EUR"}}]},
+            409,
+            "EUR cannot be agreed",
+        ),
+    ],
+)
+def test_what_cannot_be_a_contract_is_told_and_nothing_is_written(
+    fields: dict[str, Any], status: int, words: str
+) -> None:
+    cast.product("setup")
+    answer = post(given(**fields))
+    assert (answer.status_code, words in answer.content.decode()) == (status, True), answer.content
+    assert Contract.objects.count() == 0
+
+
+def test_reading_contracts_is_not_enough() -> None:
+    assert post(given(), "contracts:read").status_code == 403
+    assert Contract.objects.count() == 0
