@@ -12,6 +12,7 @@ from pricing.money import exponent, round_amount
 
 E = TypeVar("E", bound=Entity)
 WHOLE_DIGITS = 16  # of an amount, as the tables hold it
+YEARS = range(2000, 2200)  # beyond them a term is a slip of the pen
 
 
 def checked(row: E) -> E:

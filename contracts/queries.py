@@ -1,8 +1,7 @@
 """Questions to contracts, answered for many at once in a constant number of queries."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -29,10 +28,8 @@ from contracts.terms import (
     DealInstalment,
     DealLine,
     agreed_terms,
-    instruments,
 )
 from metering.postgres.copying import array
-from pricing.drawdown import Instrument
 from pricing.periods import anchored
 from pricing.rating import Proration
 
@@ -72,18 +69,14 @@ def terms_of(contracts: Iterable[Contract]) -> dict[Any, list[ContractTerm]]:
 
 
 def deals_of(contracts: Iterable[Contract]) -> dict[Any, Deal]:
-    """What each contract holds, as plain values with the editions of its prices, by contract id."""
-    found = {each.pk: each for each in _with_customers(contracts)}
-    lines = _lines(found)
-    parts = _Parts(overrides_in(found), _commits(found), _book(found.values(), lines))
-    return {pk: _deal(contract, lines[pk], parts) for pk, contract in found.items()}
-
-
-def instruments_of(contracts: Iterable[Contract]) -> dict[Any, list[Instrument]]:
-    """What can pay for each contract's usage, with the balances of now, by contract id. Three queries."""
-    found = {each.pk: each for each in _with_customers(contracts)}
-    commits = _commits(found)
-    return {pk: instruments(commits[pk], contract.currency) for pk, contract in found.items()}
+    """What each contract holds now, as plain values with the editions of its prices, by contract id. Seven queries."""
+    found = {
+        each.pk: each
+        for each in Contract.objects.filter(pk__in=[each.pk for each in contracts]).select_related("customer")
+    }
+    lines, overrides, commits = _lines(found), overrides_in(found), _commits(found)
+    book = _book(found.values(), lines)
+    return {pk: _deal(contract, lines[pk], overrides, commits[pk], book) for pk, contract in found.items()}
 
 
 def _book(contracts: Iterable[Contract], lines: Mapping[UUID, list[ContractLine]]) -> PriceBook:
@@ -109,10 +102,6 @@ def known_customers(keys: set[str]) -> set[str]:
 def customer_keys() -> list[str]:
     """The keys of all customers."""
     return list(Customer.objects.order_by().values_list("key", flat=True))
-
-
-def _with_customers(contracts: Iterable[Contract]) -> Iterable[Contract]:
-    return Contract.objects.filter(pk__in=[each.pk for each in contracts]).select_related("customer")
 
 
 def _lines(contracts: Collection[UUID]) -> dict[UUID, list[ContractLine]]:
@@ -158,16 +147,13 @@ def _commits(contracts: Collection[UUID]) -> dict[UUID, list[DealCommit]]:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What some contracts hold beside their lines, by contract, and the prices of all of them."""
-
-    overrides: Mapping[tuple[UUID, UUID], list[AgreedOverride]]
-    commits: Mapping[UUID, list[DealCommit]]
-    book: PriceBook
-
-
-def _deal(contract: Contract, lines: Iterable[ContractLine], parts: _Parts) -> Deal:
+def _deal(
+    contract: Contract,
+    lines: Iterable[ContractLine],
+    overrides: Mapping[tuple[UUID, UUID], list[AgreedOverride]],
+    commits: Sequence[DealCommit],
+    book: PriceBook,
+) -> Deal:
     return Deal(
         source=f"Contract {contract.number}",
         currency=contract.currency,
@@ -179,13 +165,13 @@ def _deal(contract: Contract, lines: Iterable[ContractLine], parts: _Parts) -> D
                 line,
                 line.start_at,
                 line.end_at,
-                editions_of(contract, line, parts.book),
-                parts.overrides.get((contract.pk, line.product_id), ()),
+                editions_of(contract, line, book),
+                overrides.get((contract.pk, line.product_id), ()),
                 line.label,
             )
             for line in lines
         ],
-        commits=parts.commits.get(contract.pk, []),
+        commits=commits,
         anchor=anchor_of(contract),
         proration=cast(Proration, contract.proration),
     )

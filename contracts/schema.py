@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from catalog.models import Product, RateCard
+from contracts.checks import YEARS
 from contracts.models import Contract, ContractLine, Customer, LegalEntity
 from pricing.money import Money, parse, plain
 from pricing.periods import Period, local_days
@@ -40,6 +41,16 @@ class MoneyField(serializers.Serializer[Any]):
 
     def to_representation(self, instance: Money) -> dict[str, str]:
         return instance.as_json()
+
+
+class Day(serializers.DateField):
+    """A day that can be agreed on."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        day = super().to_internal_value(data)
+        if day.year not in YEARS:
+            raise serializers.ValidationError(f"A day of the years {YEARS[0]} to {YEARS[-1]}.")
+        return day
 
 
 class RefusedOut(serializers.Serializer[Any]):
@@ -79,7 +90,7 @@ class InstalmentShape(serializers.Serializer[Any]):
     """A part of a commit's price, invoiced on that day, local to the contract."""
 
     amount = MoneyField()
-    invoice_on = serializers.DateField()
+    invoice_on = Day()
 
 
 class AgreedLineOut(serializers.Serializer[Any]):
@@ -114,8 +125,8 @@ class ContractLineIn(serializers.Serializer[Any]):
     label = serializers.CharField(  # type: ignore[assignment] # DRF's Field has one of its own
         required=False, default="", max_length=60, allow_blank=True, help_text="Of a phase: Year 1."
     )
-    start_on = serializers.DateField(required=False, allow_null=True, default=None)
-    end_on = serializers.DateField(required=False, allow_null=True, default=None, help_text="The day after its last.")
+    start_on = Day(required=False, allow_null=True, default=None)
+    end_on = Day(required=False, allow_null=True, default=None, help_text="Its last day.")
     prices = serializers.ChoiceField(
         [ContractLine.Prices.CONTRACT.value, ContractLine.Prices.FOLLOWED.value],
         default=ContractLine.Prices.CONTRACT.value,
@@ -129,7 +140,14 @@ class ContractCommitIn(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=120)
     access = MoneyField()
     price = MoneyField()
-    product_keys = serializers.ListField(child=serializers.SlugField(), required=False, default=list)
+    product_keys = serializers.SlugRelatedField(
+        slug_field="key",
+        many=True,
+        queryset=Product.objects.filter(kind=Product.Kind.USAGE),
+        required=False,
+        default=list,  # type: ignore[arg-type] # many=True makes it a field of lists
+        help_text="Empty: every usage product.",
+    )
     priority = serializers.IntegerField(required=False, default=100, min_value=0, max_value=32767)
     instalments = InstalmentShape(many=True, required=False, default=list)
 
@@ -141,7 +159,7 @@ class ContractIn(serializers.Serializer[Any]):
     legal_entity = serializers.SlugRelatedField(slug_field="key", queryset=LegalEntity.objects.all())
     rate_card = serializers.SlugRelatedField(slug_field="key", queryset=RateCard.objects.all())
     follows_card = serializers.BooleanField(required=False, default=False)
-    start_on = serializers.DateField()
+    start_on = Day()
     months = serializers.IntegerField(min_value=1, max_value=120)
     anchor_day = serializers.IntegerField(
         required=False, allow_null=True, default=None, min_value=1, max_value=31, help_text="Null: that of the start."
@@ -220,7 +238,7 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
                 "balance": money(commit.balance),
                 "product_keys": commit.product_keys,
                 "instalments": [
-                    {"amount": money(each.amount), "invoice_on": _days_at(each.invoice_at, contract)[0]}
+                    {"amount": money(each.amount), "invoice_on": _day(each.invoice_at, contract)}
                     for each in commit.instalments.all()
                 ],
             }
@@ -233,8 +251,8 @@ def _days(lasting: Contract | ContractLine, contract: Contract) -> tuple[date, d
     return local_days(Period(lasting.start_at, lasting.end_at), contract.time_zone)
 
 
-def _days_at(instant: datetime, contract: Contract) -> tuple[date, date]:
-    return local_days(Period(instant, instant), contract.time_zone)
+def _day(instant: datetime, contract: Contract) -> date:
+    return local_days(Period(instant, instant), contract.time_zone)[0]
 
 
 def _utc(instant: datetime) -> str:

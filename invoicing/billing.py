@@ -10,8 +10,8 @@ from uuid import UUID
 from django.db import transaction
 
 from contracts.models import Commit, Contract
-from contracts.queries import instruments_of, terms_of
-from contracts.terms import ContractTerm
+from contracts.queries import deals_of
+from contracts.terms import ContractTerm, agreed_terms, instruments
 from governance.acts import Act
 from invoicing.calculation import Line, Parts, horizon, invoice_parts, still_owed
 from invoicing.drafts import discarded, drafted, last_due, says
@@ -93,13 +93,13 @@ def gather(contract_ids: Iterable[UUID], through: datetime, *, as_of: Cutoff | N
     commits: dict[UUID, dict[str, Commit]] = {pk: {} for pk in ids}
     for commit in Commit.objects.select_for_update(of=("self",)).filter(contract__in=ids).order_by("pk"):
         commits[commit.contract_id][str(commit.pk)] = commit
-    terms, instruments, billed = terms_of(contracts), instruments_of(contracts), already_billed(ids)
+    deals, billed = deals_of(contracts), already_billed(ids)
     gathered = [
         Gathered(
             contract,
-            terms.get(contract.pk, []),
+            agreed_terms(deals[contract.pk]),
             billed.get(contract.pk, []),
-            instruments.get(contract.pk, []),
+            instruments(deals[contract.pk].commits, contract.currency),
             commits[contract.pk],
             horizon(billed.get(contract.pk, []), through),
         )

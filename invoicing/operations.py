@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from contracts.commits.entries import draw, give_back
+from contracts.commits import draw, give_back
 from contracts.models import Commit, Contract
 from governance.acts import Act, Refused
 from governance.change import change, locked

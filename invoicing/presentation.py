@@ -56,7 +56,7 @@ def presented(invoice: Invoice) -> Shown:
         is_draft=invoice.number is None,
         seller=seller,
         buyer=buyer,
-        facts=_facts(invoice, is_commit),
+        facts=_facts(invoice, is_commit, buyer.get("purchase_order", "")),
         charges=[_charge(line, invoice) for line in lines if line.kind != InvoiceLine.Kind.DRAWDOWN],
         drawn=[
             _drawn(line, invoice, left.get(str(line.pk))) for line in lines if line.kind == InvoiceLine.Kind.DRAWDOWN
@@ -78,7 +78,7 @@ def parties(contract: Contract) -> tuple[dict[str, str], dict[str, str]]:
     )
 
 
-def _facts(invoice: Invoice, is_commit: bool) -> list[Row]:
+def _facts(invoice: Invoice, is_commit: bool, purchase_order: str) -> list[Row]:
     facts = [("Invoice number", invoice.number or "—")]
     if invoice.issued_at:
         facts.append(("Issued", day_text(invoice.issued_at.astimezone(zone_named(invoice.time_zone)).date())))
@@ -86,8 +86,7 @@ def _facts(invoice: Invoice, is_commit: bool) -> list[Row]:
         facts.append(("Due", day_text(invoice.due_on)))
     period = period_text(Period(invoice.period_start, invoice.period_end), invoice.time_zone)
     facts += [("Usable" if is_commit else "Period", period), ("Contract", invoice.contract.number)]
-    order = invoice.buyer.get("purchase_order") if invoice.buyer else invoice.contract.purchase_order
-    return [*facts, ("Purchase order", order)] if order else facts
+    return [*facts, ("Purchase order", purchase_order)] if purchase_order else facts
 
 
 def _charge(line: InvoiceLine, invoice: Invoice) -> ShownLine:

@@ -11,7 +11,7 @@ from django.db.models import Max
 
 from catalog.models import Product, RateCard, RateCardVersion
 from catalog.prices import base_of
-from contracts.checks import check_line_money, check_money, checked
+from contracts.checks import YEARS, check_line_money, check_money, checked
 from contracts.models import Customer, LegalEntity
 from contracts.numbers import next_number
 from contracts.terms import term_of_contract
@@ -23,7 +23,6 @@ from quoting.queries import card_for, current_version, is_expired, offered
 
 USAGE = Product.Kind.USAGE
 TERMS = frozenset({"start_on", "months", "valid_until", "terms", "follows_card", "rate_card_version"})
-YEARS = range(2000, 2200)  # beyond them a term is a slip of the pen
 LONGEST_TERM = 120  # months
 
 

@@ -170,7 +170,7 @@ class ContractAdmin(GovernedAdmin):
         lines, problem = shown_lines(contract)
         at = clock.now()
         state, words = standing_of(contract, at)
-        commits = contract.commits.select_related("contract").order_by("start_at", "pk")
+        commits = contract.commits.select_related("contract").prefetch_related("instalments").order_by("start_at", "pk")
         extra = {
             "contract": contract,
             "lines": lines,

@@ -11,9 +11,9 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from contracts.api.recording import recorded_terms
 from contracts.models import Contract, Customer
 from contracts.operations import create_customer, sign_contract
-from contracts.recording import recorded_terms
 from contracts.schema import ContractIn, ContractOut, CustomerShape, RefusedOut, contract_shape
 from governance.doors import HasScope, act_of, visible
 

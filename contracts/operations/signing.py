@@ -1,10 +1,12 @@
 """Signing a contract, and ending it before its time."""
 
+from collections import defaultdict
 from datetime import date
 
+from catalog.models import Product
 from contracts import queries
 from contracts.checks import check_line_money, check_money, checked
-from contracts.commits.entries import grant
+from contracts.commits import grant
 from contracts.models import Commit, CommitInstalment, Contract, ContractLine, Override
 from contracts.numbers import next_number
 from contracts.terms import AgreedCommit, AgreedLine, SignedTerms, term_of_contract
@@ -91,8 +93,13 @@ def _signable(terms: SignedTerms) -> Period:
 
 
 def _write_lines(contract: Contract, terms: SignedTerms) -> None:
+    measured: dict[Product, list[Period]] = defaultdict(list)
     for position, line in enumerate(terms.lines, 1):
         period = _days_of(line, contract)
+        if line.product.meter_id is not None:
+            if any(period.overlap(other) for other in measured[line.product]):
+                raise Refused(f"{line.product.name} is measured: two lines at once would bill the same usage twice.")
+            measured[line.product].append(period)
         row = ContractLine(
             contract=contract,
             product=line.product,

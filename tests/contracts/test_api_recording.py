@@ -10,6 +10,7 @@ from governance.models import Change
 from tests import cast
 
 pytestmark = pytest.mark.django_db
+TEN = {"amount": "10", "currency": "USD"}
 
 
 def given(**fields: Any) -> dict[str, Any]:
@@ -29,7 +30,13 @@ def given(**fields: Any) -> dict[str, Any]:
         "purchase_order": "PO-4711",
         "lines": [
             {"product": "input-tokens", "discount_percent": "15"},
-            {"product": "platform-fee", "label": "Later", "start_on": "2026-03-01", "prices": "followed"},
+            {
+                "product": "platform-fee",
+                "label": "Later",
+                "start_on": "2026-03-01",
+                "end_on": "2026-05-31",
+                "prices": "followed",
+            },
         ],
         "commits": [
             {
@@ -58,7 +65,7 @@ def test_a_contract_is_recorded_as_it_was_signed() -> None:
     assert (body["anchor_day"], body["proration"], body["purchase_order"]) == (15, "day", "PO-4711")
     assert [(each["product"], each["label"], each["start_on"], each["end_on"]) for each in body["lines"]] == [
         ("input-tokens", "", "2026-01-01", "2026-06-30"),
-        ("platform-fee", "Later", "2026-03-01", "2026-06-30"),
+        ("platform-fee", "Later", "2026-03-01", "2026-05-31"),
     ]
     (commit,) = body["commits"]
     assert commit["balance"] == {"amount": "40.00", "currency": "USD"}
@@ -73,6 +80,8 @@ def test_a_contract_is_recorded_as_it_was_signed() -> None:
         ({"anchor_day": 32}, 400, "anchor_day"),
         ({"lines": [{"product": "setup"}], "commits": []}, 409, "has no price"),
         ({"lines": [], "commits": []}, 409, "There is nothing in this contract."),
+        ({"start_on": "9999-12-31"}, 400, "start_on"),
+        ({"commits": [{"name": "Prepaid", "access": TEN, "price": TEN, "product_keys": ["setup"]}]}, 400, "setup"),
         ({"start_on": "2020-01-01"}, 409, "no published prices at the start"),
         (
             {"lines": [{"product": "input-tokens", "minimum": {"amount": "1", "currency": "EUR"}}]},

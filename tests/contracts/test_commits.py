@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from contracts.commits import entries as commits
+from contracts import commits
 from contracts.models import Commit, CommitEntry
 from governance.acts import Refused
 from governance.change import change

@@ -1,7 +1,7 @@
 """Contracts whose parts have days of their own: ramps, lines that start later, instalments, anchors."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -145,6 +145,16 @@ def test_instalments_that_cannot_be_invoiced_are_refused(
 def test_a_phase_lies_within_its_contract(terms: SignedTerms, days: dict[str, date]) -> None:
     with refused("starts before it ends, and both within the contract"):
         signed(terms, lines=[seats(1, **days)])
+
+
+def test_the_same_usage_is_not_sold_twice_at_once(terms: SignedTerms) -> None:
+    tokens = cast.product("input-tokens")
+    published = cast.publish({"input-tokens": cast.INPUT}, effective_from=cast.NOW + timedelta(hours=1))
+    first = AgreedLine(tokens, label="First", end_on=date(2026, 7, 2))
+    second = AgreedLine(tokens, label="Second", start_on=date(2026, 7, 1))
+    with refused("Input tokens is measured: two lines at once would bill the same usage twice"):
+        signed(terms, rate_card_version=published, lines=[first, second])
+    assert signed(terms, rate_card_version=published, lines=[replace(first, end_on=date(2026, 7, 1)), second])
 
 
 def test_an_anchor_is_a_day_of_the_month(terms: SignedTerms) -> None:

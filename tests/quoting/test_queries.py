@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from contracts.models import Commit, Contract
-from contracts.queries import instruments_of, terms_of
-from contracts.terms import months_of
+from contracts.queries import deals_of
+from contracts.terms import agreed_terms, instruments, months_of
 from pricing.charges import Flat, Graduated, Package, PerUnit, Tier
 from pricing.money import Money
 from quoting import operations, rules
@@ -164,7 +164,8 @@ def test_a_contract_is_billed_what_its_quote_said(follows: bool) -> None:
 
 def billed(contract: Contract, offered: QuoteVersion) -> list[Money]:
     """What the contract's terms come to month by month, at the usage expected, drawn from its commits as they stand."""
-    terms, instruments = terms_of([contract])[contract.pk], instruments_of([contract])[contract.pk]
+    deal = deals_of([contract])[contract.pk]
+    terms, payers = agreed_terms(deal), instruments(deal.commits, deal.currency)
     months = months_of(offered.start_on, offered.months, contract.time_zone)
     expected = {line.product.key: line.expected_usage or Decimal(0) for line in offered.lines.select_related("product")}
     usage = {
@@ -172,7 +173,5 @@ def billed(contract: Contract, offered: QuoteVersion) -> list[Money]:
         for each in terms
     }
     lines = rules.rated(terms, usage, rules.Period(contract.start_at, contract.end_at))
-    assert sum(instrument.balance for instrument in instruments) == sum(
-        commit.access_amount for commit in Commit.objects.all()
-    )
-    return [month.due for month in rules.month_totals(terms, lines, instruments, months, "USD")]
+    assert sum(payer.balance for payer in payers) == sum(commit.access_amount for commit in Commit.objects.all())
+    return [month.due for month in rules.month_totals(terms, lines, payers, months, "USD")]

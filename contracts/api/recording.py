@@ -1,7 +1,7 @@
 """A contract signed elsewhere, as the API takes it, made into the terms to sign."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -49,8 +49,7 @@ def _line(given: Mapping[str, Any], currency: str) -> AgreedLine:
         minimum=None if minimum is None else _amount(minimum, currency),
         label=given["label"],
         start_on=given["start_on"],
-        end_on=given["end_on"],
-        prices=given["prices"],
+        end_on=given["end_on"] and given["end_on"] + timedelta(days=1),
     )
 
 
@@ -59,7 +58,7 @@ def _commit(given: Mapping[str, Any], currency: str) -> AgreedCommit:
         name=given["name"],
         access_amount=_amount(given["access"], currency),
         price=_amount(given["price"], currency),
-        product_keys=tuple(given["product_keys"]),
+        product_keys=tuple(product.key for product in given["product_keys"]),
         priority=given["priority"],
         instalments=tuple(
             AgreedInstalment(_amount(each["amount"], currency), each["invoice_on"]) for each in given["instalments"]

@@ -1,1 +1,0 @@
-"""Commits: their entries."""
