@@ -50,6 +50,7 @@ def _line(given: Mapping[str, Any], currency: str) -> AgreedLine:
         label=given["label"],
         start_on=given["start_on"],
         end_on=given["end_on"] and given["end_on"] + timedelta(days=1),
+        prices=given["prices"],
     )
 
 
