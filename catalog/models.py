@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -37,6 +38,12 @@ class Product(Entity):
     revenue_account = models.CharField(max_length=20, default="4000", help_text="account the revenue is booked to")
     recognition = models.CharField(max_length=20, choices=Recognition.choices, default=Recognition.AS_DELIVERED)
     tax_code = models.CharField(max_length=40, blank=True, help_text="what the tax office calls it")
+    tags = ArrayField(
+        models.SlugField(max_length=60),
+        default=list,
+        blank=True,
+        help_text="groups that commits and overrides name",
+    )
     is_active = models.BooleanField(default=True)
 
     class Meta(Entity.Meta):

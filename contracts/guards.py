@@ -38,8 +38,13 @@ def signed_is_signed() -> list[pgtrigger.Trigger]:
     ]
 
 
-def agreed_with_the_contract(reason: str, *free: str, ends: bool = False) -> list[pgtrigger.Trigger]:
+MADE_BY_AGREEMENT = "NEW.rule_id IS NOT NULL OR NEW.rolled_from_id IS NOT NULL"
+
+
+def agreed_with_the_contract(reason: str, *free: str, ends: bool = False, later: str = "") -> list[pgtrigger.Trigger]:
     """A part of a contract is written in the transaction that signs it; later only `free` columns may move.
+
+    `later` names a condition under which a row may be added afterwards, because something agreed foresaw it.
 
     A contract row that we can see and whose writer is still in progress was written by ourselves (see the catalog's
     guard of rates for why its xmin is not simply compared with our transaction's number).
@@ -55,8 +60,8 @@ def agreed_with_the_contract(reason: str, *free: str, ends: bool = False) -> lis
                 SELECT pg_xact_status((pg_current_xact_id()::text::bigint
                         + age(pg_current_xact_id()::xid) - age(xmin))::text::xid8) = 'in progress'
                     INTO is_being_signed FROM contracts_contract WHERE id = NEW.contract_id;
-                IF is_being_signed THEN RETURN NEW; END IF;
+                IF is_being_signed FORESEEN THEN RETURN NEW; END IF;
                 RAISE EXCEPTION 'nothing is added to a signed contract' USING ERRCODE = 'restrict_violation';
-            """,
+            """.replace("FORESEEN", f"OR {later}" if later else ""),
         ),
     ]

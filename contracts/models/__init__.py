@@ -1,7 +1,7 @@
 """Tables of contracts, by subject."""
 
 from contracts.models.agreements import Contract, ContractLine, Override
-from contracts.models.commits import Commit, CommitEntry, CommitInstalment
+from contracts.models.commits import Commit, CommitEntry, CommitInstalment, CommitRule, CommitTerms
 from contracts.models.parties import AMOUNT, PERCENT, QUANTITY, Customer, LegalEntity
 
 __all__ = [
@@ -11,6 +11,8 @@ __all__ = [
     "Commit",
     "CommitEntry",
     "CommitInstalment",
+    "CommitRule",
+    "CommitTerms",
     "Contract",
     "ContractLine",
     "Customer",

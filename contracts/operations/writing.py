@@ -1,0 +1,115 @@
+"""Writing down the parts of a contract: its lines, the prices of it alone, its commits."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from catalog.models import Product
+from contracts.checks import check_money, checked
+from contracts.commits import grant
+from contracts.models import Commit, CommitInstalment, Contract, ContractLine, Override
+from contracts.terms import AgreedCommit, AgreedLine, AgreedPrice
+from governance.acts import Act, Refused
+from governance.change import change
+from pricing.money import ZERO
+from pricing.periods import Period, midnight
+
+
+def write_line(contract: Contract, line: AgreedLine, position: int) -> ContractLine:
+    """A line of the contract, for the days it names. `Refused` if they do not lie within the contract."""
+    period = _days_of(line, contract)
+    row = checked(
+        ContractLine(
+            contract=contract,
+            product=line.product,
+            position=position,
+            label=line.label,
+            quantity=line.quantity,
+            discount_percent=line.discount_percent,
+            discount_amount=line.discount_amount,
+            minimum=line.minimum,
+            prices=line.prices,
+            pinned_version=line.pinned_version,
+            start_at=period.start,
+            end_at=period.end,
+        )
+    )
+    row.save()
+    return row
+
+
+def write_override(contract: Contract, price: AgreedPrice, act: Act) -> Override:
+    """A price of the contract alone."""
+    row = Override(
+        contract=contract,
+        product=price.product,
+        charge=price.charge,
+        multiplier=price.multiplier,
+        priority=price.priority,
+        start_at=price.start_at or contract.start_at,
+        end_at=price.end_at,
+        agreed_at=act.at,
+    )
+    row.save()
+    return row
+
+
+def write_commit(contract: Contract, agreed: AgreedCommit, act: Act) -> Commit:
+    """A commit as long as the contract, with its instalments, granted."""
+    commit = Commit(
+        contract=contract,
+        name=agreed.name,
+        access_amount=agreed.access_amount,
+        price=agreed.price,
+        product_keys=list(agreed.product_keys),
+        priority=agreed.priority,
+        start_at=contract.start_at,
+        end_at=contract.end_at,
+    )
+    commit.save()
+    CommitInstalment.objects.bulk_create(_instalments(agreed, commit))
+    with change("commit.granted", commit, act) as granted:
+        grant(commit, act=act, change=granted)
+    return commit
+
+
+def must_not_measure_twice(lines: Iterable[AgreedLine], contract: Contract) -> None:
+    """`Refused` where two lines of one measured product run at once."""
+    measured: dict[Product, list[Period]] = defaultdict(list)
+    for line in lines:
+        if line.product.meter_id is not None:
+            period = _days_of(line, contract)
+            if any(period.overlap(other) for other in measured[line.product]):
+                raise Refused(f"{line.product.name} is measured: two lines at once would bill the same usage twice.")
+            measured[line.product].append(period)
+
+
+def _days_of(line: AgreedLine, contract: Contract) -> Period:
+    """From its first day to the day after its last, local to the contract; those of the contract where not said."""
+    start = midnight(line.start_on, contract.time_zone) if line.start_on else contract.start_at
+    end = midnight(line.end_on, contract.time_zone) if line.end_on else contract.end_at
+    if not contract.start_at <= start < end <= contract.end_at:
+        raise Refused(f"{line.product.name} starts before it ends, and both within the contract.")
+    return Period(start, end)
+
+
+def _instalments(agreed: AgreedCommit, commit: Commit) -> list[CommitInstalment]:
+    """When its price is invoiced: all of it at the start unless instalments were agreed, which must come to it."""
+    if not agreed.instalments:
+        return [CommitInstalment(commit=commit, number=1, amount=agreed.price, invoice_at=commit.start_at)]
+    contract = commit.contract
+    for each in agreed.instalments:
+        check_money(each.amount, contract.currency, "instalment")
+        if not contract.start_at <= midnight(each.invoice_on, contract.time_zone) < contract.end_at:
+            raise Refused(f"The instalments of {agreed.name} are invoiced within the contract.")
+    if sum((each.amount for each in agreed.instalments), ZERO) != agreed.price:
+        raise Refused(f"The instalments of {agreed.name} do not come to its price.")
+    ordered = sorted(agreed.instalments, key=lambda each: each.invoice_on)
+    return [
+        CommitInstalment(
+            commit=commit,
+            number=number,
+            amount=each.amount,
+            invoice_at=midnight(each.invoice_on, contract.time_zone),
+        )
+        for number, each in enumerate(ordered, 1)
+    ]
