@@ -11,7 +11,7 @@ from tests.peers.vectors import Vector, vectors
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = "../shared/cases"
-FILES = ("pricing.json", "rounding.json", "aggregation.json")
+FILES = ("pricing.json", "rounding.json", "aggregation.json", "proration.json")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

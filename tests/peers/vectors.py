@@ -118,7 +118,7 @@ class Vector:
     @property
     def is_quirk(self) -> bool:
         """The peer asserts what the collection advises not to copy."""
-        return bool(self.data.get("peer_quirk"))
+        return any(each.get("peer_quirk") for each in (self.data, self.data.get("inputs") or {}))
 
     def given(self) -> Given:
         return Given({name: value for name, value in self.data.items() if name not in ABOUT})
