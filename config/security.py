@@ -12,7 +12,7 @@ from config import errors
 Handler = Callable[[HttpRequest], HttpResponse]
 
 # A customer's signed link is a key: whoever reads it in a log could answer the offer.
-_TOKEN = re.compile(r"(/[qi]/)[^/\s\"']+")
+_TOKEN = re.compile(r"(/[qia]/)[^/\s\"']+")
 _KEY = re.compile(r"(Api-Key\s+)\S+")
 
 

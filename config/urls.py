@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prices/", include("catalog.portal")),
     path("q/", include("quoting.portal")),
     path("i/", include("invoicing.portal")),
+    path("a/", include("config.account")),
     path("hooks/", include("integrations.webhooks")),
 ]
 

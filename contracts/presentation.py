@@ -1,13 +1,14 @@
 """A contract as people read it: its lines with their prices in words, and how far its commits are used."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from contracts.models import Commit, CommitEntry, Contract, ContractLine
-from contracts.queries import terms_of
-from contracts.terms import ContractTerm
+from contracts.queries import deals_of
+from contracts.terms import ContractTerm, agreed_terms
 from contracts.words import amount_text, day_text, percent_text, period_text, quantity_text
 from governance.acts import Refused
 from pricing.money import ZERO
@@ -62,13 +63,24 @@ class ShownCommit:
 
 def shown_lines(contract: Contract) -> tuple[list[ShownContractLine], str]:
     """The lines, and what keeps them from being priced ("" if nothing does)."""
-    lines = list(contract.lines.select_related("product").order_by("position", "start_at", "pk"))
-    try:
-        terms = {each.term.key: each for each in terms_of([contract])[contract.pk]}
-        problem = ""
-    except Refused as refusal:
-        terms, problem = {}, str(refusal)
-    return [_line(line, terms.get(str(line.pk)), contract) for line in lines], problem
+    return shown_lines_of([contract])[contract.pk]
+
+
+def shown_lines_of(contracts: Iterable[Contract]) -> dict[Any, tuple[list[ShownContractLine], str]]:
+    """The same of many, by contract id, in a constant number of queries."""
+    by_id = {contract.pk: contract for contract in contracts}
+    lines: dict[Any, list[ContractLine]] = {pk: [] for pk in by_id}
+    found = ContractLine.objects.filter(contract__in=by_id).select_related("product")
+    for line in found.order_by("position", "start_at", "pk"):
+        lines[line.contract_id].append(line)
+    shown = {}
+    for pk, deal in deals_of(by_id.values()).items():
+        try:
+            terms, problem = {each.term.key: each for each in agreed_terms(deal)}, ""
+        except Refused as refusal:
+            terms, problem = {}, str(refusal)
+        shown[pk] = [_line(line, terms.get(str(line.pk)), by_id[pk]) for line in lines[pk]], problem
+    return shown
 
 
 def shown_commit(commit: Commit, at: datetime, *, with_entries: bool = True) -> ShownCommit:

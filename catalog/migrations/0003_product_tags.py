@@ -5,20 +5,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0002_pricing_as_a_product'),
+        ("catalog", "0002_pricing_as_a_product"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='historicalproduct',
-            name='tags',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.SlugField(max_length=60), blank=True, default=list, help_text='groups that commits and overrides name', size=None),
+            model_name="historicalproduct",
+            name="tags",
+            field=django.contrib.postgres.fields.ArrayField(
+                base_field=models.SlugField(max_length=60),
+                blank=True,
+                default=list,
+                help_text="groups that commits and overrides name",
+                size=None,
+            ),
         ),
         migrations.AddField(
-            model_name='product',
-            name='tags',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.SlugField(max_length=60), blank=True, default=list, help_text='groups that commits and overrides name', size=None),
+            model_name="product",
+            name="tags",
+            field=django.contrib.postgres.fields.ArrayField(
+                base_field=models.SlugField(max_length=60),
+                blank=True,
+                default=list,
+                help_text="groups that commits and overrides name",
+                size=None,
+            ),
         ),
     ]

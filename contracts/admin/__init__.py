@@ -12,6 +12,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from contracts import operations
+from contracts.account import link_to
 from contracts.admin.filters import FollowsFilter, PinsFilter, SellsFilter
 from contracts.admin.forms import BecauseForm, CustomerForm, EndForm, LegalEntityForm
 from contracts.models import Commit, Contract, Customer, LegalEntity
@@ -105,6 +106,7 @@ class CustomerAdmin(SavedByOperations):
             if request.user.has_perm("contracts.view_contract")
             else [],
             "lists": _lists(request, customer),
+            "account": link_to(customer) if request.user.has_perm("invoicing.view_invoice") else "",
         }
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
 

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from guardian.shortcuts import remove_perm
 
+from contracts.account import link_to
 from contracts.models import Contract, Customer, LegalEntity
 from governance.clock import clock_set_to
 from governance.models import Change
@@ -144,6 +145,12 @@ def test_a_customers_page_leads_to_their_contracts_quotes_and_invoices(
         link = f"/admin/{page}/?customer__id__exact={contract.customer_id}"
         assert link in text
         assert signed_in(ben).get(link).status_code == 200
+
+
+def test_who_sees_invoices_copies_the_link_to_the_customers_page(ben: User, ann: User, signed_in: Any) -> None:
+    customer = cast.contoso()
+    assert link_to(customer) in text_of(signed_in(ben), address(customer))
+    assert "/a/" not in text_of(signed_in(ann), address(customer))
 
 
 @pytest.mark.parametrize("path", [CUSTOMERS, CONTRACTS, COMMITS])

@@ -262,5 +262,6 @@ API = {
 OPEN = {
     "", "favicon.ico", "health", "api/schema/", "api/docs/", "hooks/stripe",
     "q/<str:token>/", "q/<str:token>/pdf", "i/<str:token>/", "i/<str:token>/pdf",
+    "a/<str:token>/",
     "prices/<slug:key>", "prices/<slug:key>.json", "prices/<slug:key>/estimate",
 }  # fmt: skip

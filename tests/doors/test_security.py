@@ -34,7 +34,9 @@ handler404, handler500 = "config.errors.not_found", "config.errors.server_error"
 
 
 # ---------------------------------------------------------------- headers and cookies
-@pytest.mark.parametrize("page", ["/admin/login/", "/q/nonsense/", "/i/nonsense/", "/api/docs/", "/api/v1/products"])
+@pytest.mark.parametrize(
+    "page", ["/admin/login/", "/q/nonsense/", "/i/nonsense/", "/a/nonsense/", "/api/docs/", "/api/v1/products"]
+)
 def test_every_answer_is_guarded(client: Client, page: str) -> None:
     headers = client.get(page).headers
     assert headers["X-Frame-Options"] == "DENY"
@@ -122,6 +124,7 @@ def test_logs_hold_neither_links_nor_keys() -> None:
     lines = {
         ("Not Found: %s", "/q/eyJhIjox:1abc/pdf"): "Not Found: /q/…/pdf",
         ("Conflict: %s", "/i/token:x:y/"): "Conflict: /i/…/",
+        ("Not Found: %s", "/a/token:x:y/"): "Not Found: /a/…/",
         ("Authorization: Api-Key abc.def", None): "Authorization: Api-Key …",
         ("Not Found: %s", "/admin/quoting/quote/"): "Not Found: /admin/quoting/quote/",
     }
