@@ -1,0 +1,67 @@
+"""Whether what was billed is what the terms come to, for any contracts at once."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Sum
+
+from contracts.models import Contract
+from contracts.queries import terms_of
+from invoicing.calculation import horizon
+from invoicing.models import InvoiceLine
+from invoicing.queries import already_billed
+from metering.queries import usage
+from pricing.measures import Measured
+from pricing.money import ZERO
+from pricing.rating import rate, slots
+
+Slot = tuple[str, str, str]
+Amounts = dict[UUID, dict[Slot, Decimal]]
+
+
+def differences(contracts: Iterable[Contract], through: datetime) -> dict[str, dict[Slot, tuple[Decimal, Decimal]]]:
+    """Where a contract was billed something else than its terms come to: (billed, rated) by contract and slot."""
+    contracts = list(contracts)
+    billed, rated = billed_by(contracts), rated_by(contracts, through)
+    found = {}
+    for contract in contracts:
+        one, other = billed.get(contract.pk, {}), rated[contract.pk]
+        both = {slot: (one.get(slot, ZERO), other.get(slot, ZERO)) for slot in {*one, *other}}
+        if wrong := {slot: amounts for slot, amounts in both.items() if amounts[0] != amounts[1]}:
+            found[f"{contract.customer.key}, {contract.number}"] = wrong
+    return found
+
+
+def billed_by(contracts: Iterable[Contract]) -> Amounts:
+    """What is on issued invoices and drafts, by contract and slot."""
+    live = InvoiceLine.objects.filter(
+        invoice__contract__in=contracts, invoice__status__in=["draft", "finalized", "paid"]
+    ).exclude(kind="drawdown")
+    rows = live.values_list("invoice__contract", "term", "period_start", "period_end").annotate(Sum("amount"))
+    result: Amounts = {}
+    for contract, term, start, end, amount in rows.order_by():
+        result.setdefault(contract, {})[term, str(start), str(end)] = amount
+    return result
+
+
+def rated_by(contracts: Iterable[Contract], through: datetime) -> Amounts:
+    """What the terms come to, asked of the kernel anew, as far as is due or was billed."""
+    contracts = list(contracts)
+    terms, been = terms_of(contracts), already_billed([each.pk for each in contracts])
+    agreed = {each: [one.term for one in terms[each.pk]] for each in contracts}
+    until = {each: horizon(been.get(each.pk, []), through) for each in contracts}
+    measured = usage({(each.customer.key, *slot) for each, some in agreed.items() for slot in slots(some, until[each])})
+    result = {}
+    for contract, some in agreed.items():
+
+        def of(*slot: Any, key: str = contract.customer.key) -> Measured:
+            return measured[key, *slot]
+
+        result[contract.pk] = {
+            (line.key, str(line.period.start), str(line.period.end)): line.amount.amount
+            for line in rate(some, of, until[contract])
+        }
+    return result
