@@ -11,6 +11,7 @@ from unfold.decorators import display
 
 from catalog import operations
 from catalog.forms import FeatureForm
+from catalog.grants import words
 from catalog.models import CostRate, Feature
 from catalog.product_page import cost_text, dimensions_text
 from governance.acts import Act
@@ -26,7 +27,8 @@ class FeatureAdmin(GovernedAdmin):
 
     operations_for_saving = True
     form = FeatureForm
-    list_display = ["name", "key", "shown_kind", "granted_by"]
+    list_display = ["name", "key", "shown_kind", "meter", "granted_by"]
+    list_select_related = ["meter"]
     list_filter = ["kind"]
     search_fields = ["name", "key", "description"]
     prepopulated_fields = {"key": ["name"]}
@@ -34,7 +36,7 @@ class FeatureAdmin(GovernedAdmin):
     change_form_outer_before_template = "catalog/feature.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Feature]:
-        return super().get_queryset(request).annotate(products=Count("grants"))
+        return super().get_queryset(request).annotate(products=Count("grants__product", distinct=True))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Feature | None = None) -> list[str]:
         return ["key", "kind"] if obj else []
@@ -43,7 +45,7 @@ class FeatureAdmin(GovernedAdmin):
         return {} if obj else super().get_prepopulated_fields(request, obj)
 
     def get_fieldsets(self, request: HttpRequest, obj: Feature | None = None) -> Any:
-        fields = ["name", "key", "kind", "description"]
+        fields = ["name", "key", "kind", "meter", "description"]
         may_save = self.has_change_permission(request, obj) if obj else True
         return [(None, {"fields": [*fields, "because"] if may_save else fields})]
 
@@ -57,7 +59,7 @@ class FeatureAdmin(GovernedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Feature, form: Any, change: bool) -> None:
         act = self.act(request, form.cleaned_data["because"])
-        typed = {name: form.cleaned_data[name] for name in ("name", "description")}
+        typed = {name: form.cleaned_data[name] for name in ("name", "meter", "description")}
         if change:
             operations.update_feature(obj, **typed, act=act)
         else:
@@ -79,7 +81,8 @@ class FeatureAdmin(GovernedAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         feature = self.thing_or_404(request, object_id)
-        extra = {"feature": feature, "grants": feature.grants.select_related("product").order_by("product__name")}
+        grants = feature.grants.select_related("product").order_by("product__name", "window")
+        extra = {"feature": feature, "grants": [(each, words(feature.kind, each)) for each in grants]}
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
 
 

@@ -12,6 +12,7 @@ from unfold.decorators import display
 
 from catalog import operations, uses
 from catalog.forms import ProductForm
+from catalog.grants import words
 from catalog.models import Feature, Product
 from catalog.product_dialogs import CostForm, GrantForm, RevokeForm
 from catalog.product_page import cost_text, on_cards, shown_costs
@@ -97,9 +98,9 @@ class ProductAdmin(GovernedAdmin):
         return f"{product} costs {cost_text(cost, product.unit)} from {cost.since:%-d %B %Y, %H:%M} UTC."
 
     @operation("Grant a feature", permission="catalog.add_featuregrant", icon="add_task", form=GrantForm)
-    def grant(self, product: Product, act: Act, feature: Feature, value: str) -> str:
-        operations.grant_feature(product, feature, value=value, act=act)
-        return f"{product} grants {feature}{f': {value}' if value else ''}."
+    def grant(self, product: Product, act: Act, feature: Feature, **terms: Any) -> str:
+        said = words(feature.kind, operations.grant_feature(product, feature, **terms, act=act))
+        return f"{product} grants {feature}{f': {said}' if said else ''}."
 
     @operation(
         "Revoke a feature",
@@ -139,6 +140,6 @@ class ProductAdmin(GovernedAdmin):
             "sees_margin": sees_margin,
             "sees_costs": sees_costs,
             "costs": shown_costs(product, now) if sees_costs else [],
-            "grants": product.grants.select_related("feature"),
+            "grants": [(each, words(each.feature.kind, each)) for each in product.grants.select_related("feature")],
         }
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)

@@ -9,6 +9,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from catalog.grants import meter_problem
 from catalog.models import Feature, Product, RateCard
 from pricing.money import exponent
 
@@ -57,8 +58,16 @@ class FeatureForm(forms.ModelForm):
 
     class Meta:
         model = Feature
-        fields = ["name", "key", "kind", "description"]
+        fields = ["name", "key", "kind", "meter", "description"]
         widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
+        help_texts = {"meter": "What counts a metered allowance; empty for all others."}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        kind = cleaned.get("kind", self.instance.kind)
+        if "meter" not in self.errors and (problem := meter_problem(kind, cleaned.get("meter"))):
+            self.add_error("meter", problem)
+        return cleaned
 
 
 class RateCardForm(forms.ModelForm):

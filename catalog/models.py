@@ -88,7 +88,7 @@ class CostRate(Entity):
 
 
 class Feature(Entity):
-    """Something customers can do once they have a product that grants it."""
+    """Something customers can do once they have a product that grants it. A metered one is counted by its meter."""
 
     class Kind(models.TextChoices):
         BOOLEAN = "boolean", "On or off"
@@ -99,10 +99,17 @@ class Feature(Entity):
     key = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.BOOLEAN)
+    meter = models.ForeignKey(Meter, models.PROTECT, null=True, blank=True, related_name="features")
     description = models.TextField(blank=True)
 
     class Meta(Entity.Meta):
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="metered", meter__isnull=False) | ~Q(kind="metered") & Q(meter=None),
+                name="metered_features_have_a_meter",
+            )
+        ]
         triggers = [
             *Entity.Meta.triggers,
             guards.never_changes("what_is_granted_stays", "key", "kind", reason="what a feature is never changes"),
@@ -113,15 +120,33 @@ class Feature(Entity):
 
 
 class FeatureGrant(Entity):
-    """A product grants a feature: `value` is the limit or setting, empty for one that is on."""
+    """A product grants a feature: `value` is the limit or setting, empty for one that is on.
+
+    A metered allowance is granted for a window; several windows of one feature all have to have room.
+    """
+
+    class Window(models.TextChoices):
+        CYCLE = "cycle", "Billing cycle: a month of the contract"
+        MONTH = "month", "Calendar month"
+        WEEK = "week", "Week, from Monday"
+        DAY = "day", "Day"
+        FIVE_HOURS = "five_hours", "5 hours, one after the other"
+        ROLLING_FIVE_HOURS = "rolling_five_hours", "Any 5 hours: the last ones at each instant"
 
     product = models.ForeignKey(Product, models.PROTECT, related_name="grants")
     feature = models.ForeignKey(Feature, models.PROTECT, related_name="grants")
     value = models.CharField(max_length=120, blank=True)
+    window = models.CharField(max_length=20, choices=Window.choices, default=Window.CYCLE)
+    is_hard = models.BooleanField(default=True, help_text="refused beyond it; otherwise it is overage")
+    is_per_seat = models.BooleanField(default=False, help_text="times the quantity agreed")
 
     class Meta(Entity.Meta):
         ordering = ["feature__name", "product__name"]
-        constraints = [models.UniqueConstraint(fields=["product", "feature"], name="a_product_grants_a_feature_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product", "feature", "window"], name="a_product_grants_a_feature_once_a_window"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.feature} by {self.product}"

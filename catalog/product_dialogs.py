@@ -5,8 +5,9 @@ from typing import Any
 from django import forms
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
-from catalog.dialogs import InstantField, text_field
-from catalog.models import Feature, Product
+from catalog.dialogs import InstantField, switch, text_field
+from catalog.grants import problems
+from catalog.models import Feature, FeatureGrant, Product
 from governance.admin_base import PlainDecimal, ReasonForm
 
 
@@ -50,15 +51,32 @@ class CostForm(ReasonForm):
 class GrantForm(ReasonForm):
     """A feature that whoever buys the product may use."""
 
-    field_order = ["feature", "value", "because"]
+    field_order = ["feature", "value", "window", "is_hard", "is_per_seat", "because"]
     feature = forms.ModelChoiceField(Feature.objects.none(), empty_label="Choose…", widget=UnfoldAdminSelectWidget())
-    value = text_field("Limit or setting", "Empty for one that is simply on.", length=120)
+    value = text_field("Limit or setting", "A number, or “unlimited”. Empty for one that is simply on.", length=120)
+    window = forms.ChoiceField(
+        label="Starts anew each",
+        choices=FeatureGrant.Window.choices,
+        widget=UnfoldAdminSelectWidget(),
+        help_text="Of a metered allowance.",
+    )
+    is_hard = switch("Refused beyond it", "Off: what goes beyond is allowed, as overage.")
+    is_per_seat = switch("For each seat", "Times the quantity agreed of the product.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["initial"] = {"window": FeatureGrant.Window.CYCLE, "is_hard": True}
         super().__init__(*args, **kwargs)
         field = self.fields["feature"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = Feature.objects.all()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors:
+            terms = FeatureGrant(**{name: cleaned[name] for name in ("value", "window", "is_hard", "is_per_seat")})
+            for name, text in problems(cleaned["feature"].kind, terms).items():
+                self.add_error(name, text)
+        return cleaned
 
 
 class RevokeForm(ReasonForm):
@@ -71,4 +89,4 @@ class RevokeForm(ReasonForm):
         super().__init__(*args, **kwargs)
         field = self.fields["feature"]
         assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = Feature.objects.filter(grants__product=self.object_id)
+        field.queryset = Feature.objects.filter(grants__product=self.object_id).distinct()

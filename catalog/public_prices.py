@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from catalog.comparison import PartChange, part_changes
 from catalog.estimates import can_be_estimated, takes_quantity
+from catalog.grants import words
 from catalog.models import FeatureGrant, Product, RateCard, RateCardVersion
 from catalog.price_pictures import picture
 from catalog.price_words import Tier, day_words, headline, tiers, tiers_title
@@ -203,7 +204,7 @@ def _words(row: PriceRow | None) -> str:
 def _groups(rows: Sequence[PriceRow], currency: str) -> tuple[Group, ...]:
     includes: dict[object, list[str]] = {}
     grants = FeatureGrant.objects.filter(product__in=[row.product.pk for row in rows]).select_related("feature")
-    for grant in grants.order_by("feature__name"):
+    for grant in grants.order_by("feature__name", "window"):
         includes.setdefault(grant.product_id, []).append(_grant(grant))
     found = []
     for kind, title in TITLES.items():
@@ -230,7 +231,8 @@ def _asks(row: PriceRow) -> str:
 
 
 def _grant(grant: FeatureGrant) -> str:
-    return f"{grant.feature.name}: {grant.value}" if grant.value else grant.feature.name
+    said = words(grant.feature.kind, grant)
+    return f"{grant.feature.name}: {said}" if said else grant.feature.name
 
 
 def _instant(at: datetime | None) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from catalog import operations as catalog
 from catalog.editions import Offer
@@ -22,11 +23,16 @@ COSTS = {
     "gpu-hour": ("1.60", Decimal(1)),
     "resolved-outcome": ("0.34", Decimal(1)),
 }
-FEATURES = [
-    ("api", "API access", "boolean", {"input-tokens": "", "output-tokens": ""}),
-    ("requests-a-minute", "Requests a minute", "limit", {"platform-fee": "600"}),
-    ("sso", "Single sign-on", "boolean", {"seat": ""}),
-    ("support-hours", "Support around the clock", "boolean", {"support": ""}),
+FEATURES: list[tuple[str, str, str, Mapping[str, Any]]] = [
+    ("api", "API access", "boolean", {"input-tokens": {}, "output-tokens": {}}),
+    ("requests-a-minute", "Requests a minute", "limit", {"platform-fee": {"value": "600"}}),
+    ("sso", "Single sign-on", "boolean", {"seat": {}}),
+    ("support-hours", "Support around the clock", "boolean", {"support": {}}),
+]
+# What is measured and included: the meter is that of the first product, which does not grant it.
+ALLOWANCES: list[tuple[str, str, str, str, Mapping[str, Any]]] = [
+    ("fair-use", "Input tokens", "input-tokens", "platform-fee", {"value": "400000000", "is_hard": False}),
+    ("burst", "Output tokens at once", "output-tokens", "platform-fee", {"value": "2000000", "window": "five_hours"}),
 ]
 
 
@@ -53,8 +59,11 @@ def know_costs_and_features(at: datetime, *, act: Act) -> None:
         catalog.set_cost(sold[key], unit_cost=Decimal(cost), per=per, currency="USD", since=at, act=act)
     for key, name, kind, grants in FEATURES:
         feature = catalog.create_feature(key=key, name=name, kind=kind, act=act)
-        for product, value in grants.items():
-            catalog.grant_feature(sold[product], feature, value=value, act=act)
+        for product, terms in grants.items():
+            catalog.grant_feature(sold[product], feature, **terms, act=act)
+    for key, name, measured, product, terms in ALLOWANCES:
+        feature = catalog.create_feature(key=key, name=name, kind="metered", meter=sold[measured].meter, act=act)
+        catalog.grant_feature(sold[product], feature, **terms, act=act)
 
 
 def open_europe(base: RateCard, *, act: Act) -> RateCardVersion:

@@ -19,7 +19,7 @@ class FeaturesView(CatalogView):
     @extend_schema(operation_id="list_features", responses=shapes.FeatureOut(many=True))
     def get(self, request: Request) -> Response:
         """Every feature, by name."""
-        return Response(shapes.FeatureOut(Feature.objects.all(), many=True).data)
+        return Response(shapes.FeatureOut(Feature.objects.select_related("meter"), many=True).data)
 
     @extend_schema(
         operation_id="create_feature", request=shapes.FeatureIn, responses={201: shapes.FeatureOut, **REFUSED}
@@ -37,7 +37,7 @@ class FeatureView(CatalogView):
         operation_id="update_feature", request=shapes.FeatureChangeIn, responses={200: shapes.FeatureOut, **REFUSED}
     )
     def put(self, request: Request, feature: str) -> Response:
-        """Describe a feature anew; its kind never changes."""
+        """Describe a feature anew, or name another meter; its kind never changes."""
         fields, act = asked(request, shapes.FeatureChangeIn)
         found = get_object_or_404(Feature, key=feature)
         return Response(shapes.FeatureOut(operations.update_feature(found, **fields, act=act)).data)

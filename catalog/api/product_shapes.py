@@ -6,9 +6,15 @@ from rest_framework import serializers
 
 from catalog.api.fields import Number
 from catalog.api.shapes import BecauseIn, Json
-from catalog.models import CostRate, Feature, Product
+from catalog.models import CostRate, Feature, FeatureGrant, Product
 from metering.models import Meter
 from pricing.money import ONE
+
+
+def meter_field(help_text: str) -> serializers.SlugRelatedField[Meter]:
+    return serializers.SlugRelatedField(
+        slug_field="key", queryset=Meter.objects.all(), required=False, help_text=help_text
+    )
 
 
 class _Described(BecauseIn):
@@ -24,12 +30,7 @@ class _Described(BecauseIn):
 class ProductIn(_Described):
     key = serializers.SlugField(max_length=60)
     kind = serializers.ChoiceField(Product.Kind.choices)
-    meter = serializers.SlugRelatedField(
-        slug_field="key",
-        queryset=Meter.objects.all(),
-        required=False,
-        help_text="Key of the meter of a usage product.",
-    )
+    meter = meter_field("Key of the meter of a usage product.")
 
 
 class ProductChangeIn(_Described):
@@ -51,6 +52,9 @@ class GrantOut(serializers.Serializer[Any]):
     feature = serializers.CharField()
     name = serializers.CharField()
     value = serializers.CharField()
+    window = serializers.ChoiceField(FeatureGrant.Window.choices, help_text="Counts for metered features only.")
+    is_hard = serializers.BooleanField()
+    is_per_seat = serializers.BooleanField()
 
 
 class ProductDetailOut(ProductOut):
@@ -62,7 +66,23 @@ class ProductDetailOut(ProductOut):
 
 class GrantIn(BecauseIn):
     value = serializers.CharField(
-        max_length=120, default="", allow_blank=True, help_text="The limit or setting; empty for one that is on."
+        max_length=120,
+        default="",
+        allow_blank=True,
+        help_text="The limit (a number or “unlimited”) or setting; empty for one that is on.",
+    )
+    window = serializers.ChoiceField(
+        FeatureGrant.Window.choices,
+        default=FeatureGrant.Window.CYCLE,
+        help_text="When a metered allowance starts anew.",
+    )
+    is_hard = serializers.BooleanField(default=True, help_text="Beyond it: refused. Otherwise allowed, as overage.")
+    is_per_seat = serializers.BooleanField(default=False, help_text="Times the quantity agreed of the product.")
+
+
+class RevokeIn(BecauseIn):
+    window = serializers.ChoiceField(
+        FeatureGrant.Window.choices, default="", help_text="Only what is granted in this window."
     )
 
 
@@ -70,18 +90,22 @@ class FeatureIn(BecauseIn):
     key = serializers.SlugField(max_length=60)
     name = serializers.CharField(max_length=120)
     kind = serializers.ChoiceField(Feature.Kind.choices, default=Feature.Kind.BOOLEAN)
+    meter = meter_field("Key of the meter that counts a metered feature.")
     description = serializers.CharField(default="", allow_blank=True)
 
 
 class FeatureChangeIn(BecauseIn):
     name = serializers.CharField(max_length=120)
+    meter = meter_field("Another meter for a metered feature.")
     description = serializers.CharField(default="", allow_blank=True)
 
 
 class FeatureOut(serializers.ModelSerializer[Feature]):
+    meter: serializers.SlugRelatedField[Meter] = serializers.SlugRelatedField(slug_field="key", read_only=True)
+
     class Meta:
         model = Feature
-        fields: ClassVar = ["key", "name", "kind", "description"]
+        fields: ClassVar = ["key", "name", "kind", "meter", "description"]
 
 
 class CostIn(BecauseIn):
@@ -105,6 +129,16 @@ class CostOut(serializers.ModelSerializer[CostRate]):
 
 
 def product_detail(product: Product) -> Json:
-    grants = product.grants.select_related("feature").order_by("feature__name")
-    features = [{"feature": each.feature.key, "name": each.feature.name, "value": each.value} for each in grants]
+    grants = product.grants.select_related("feature").order_by("feature__name", "window")
+    features = [
+        {
+            "feature": each.feature.key,
+            "name": each.feature.name,
+            "value": each.value,
+            "window": each.window,
+            "is_hard": each.is_hard,
+            "is_per_seat": each.is_per_seat,
+        }
+        for each in grants
+    ]
     return {**ProductOut(product).data, "features": features}

@@ -3,14 +3,16 @@
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog import operations
 from catalog.api import product_shapes as shapes
-from catalog.api.base import READ_AT, REFUSED, CatalogView, MoneyView, asked, instant, product_named, reason
+from catalog.api.base import READ_AT, REFUSED, CatalogView, MoneyView, asked, instant, product_named, question, reason
 from catalog.api.shapes import BecauseIn
-from catalog.models import Feature, Product
+from catalog.grants import problems
+from catalog.models import Feature, FeatureGrant, Product
 from catalog.queries import cost_at
 
 
@@ -90,19 +92,22 @@ class GrantView(CatalogView):
         operation_id="grant_feature", request=shapes.GrantIn, responses={200: shapes.ProductDetailOut, **REFUSED}
     )
     def put(self, request: Request, product: str, feature: str) -> Response:
-        """Let a product grant a feature, or grant it with another value."""
+        """Let a product grant a feature, or grant it (in that window) on other terms."""
         fields, act = asked(request, shapes.GrantIn)
         granting, granted = product_named(product), get_object_or_404(Feature, key=feature)
+        if found := problems(granted.kind, FeatureGrant(**fields)):
+            raise ValidationError({name: [text] for name, text in found.items()})
         operations.grant_feature(granting, granted, **fields, act=act)
         return Response(shapes.product_detail(granting))
 
     @extend_schema(
-        operation_id="revoke_feature", parameters=[BecauseIn], responses={200: shapes.ProductDetailOut, **REFUSED}
+        operation_id="revoke_feature", parameters=[shapes.RevokeIn], responses={200: shapes.ProductDetailOut, **REFUSED}
     )
     def delete(self, request: Request, product: str, feature: str) -> Response:
         """Let a product grant a feature no more."""
         granting, granted = product_named(product), get_object_or_404(Feature, key=feature)
-        operations.revoke_feature(granting, granted, act=reason(request))
+        window = question(request, shapes.RevokeIn)["window"]
+        operations.revoke_feature(granting, granted, window=window, act=reason(request))
         return Response(shapes.product_detail(granting))
 
 

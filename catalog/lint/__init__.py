@@ -8,11 +8,11 @@ charge cannot be built at all, `pricing.charges` refuses it and names the field.
 """
 
 from catalog.candidates import Candidate, candidate_of, candidate_of_sheet
-from catalog.lint import charges, composites, costs, dates, features, matrices, measuring, prices
+from catalog.lint import charges, composites, costs, dates, matrices, measuring, prices
 from catalog.lint.registry import RULES, Finding, Rule, Severity, findings, findings_in, rule
 
 __all__ = [
     "RULES", "Candidate", "Finding", "Rule", "Severity", "candidate_of", "candidate_of_sheet", "findings",
     "findings_in", "rule",
 ]  # fmt: skip
-_RULES_OF_THE_CATALOG = (charges, composites, costs, dates, features, matrices, measuring, prices)
+_RULES_OF_THE_CATALOG = (charges, composites, costs, dates, matrices, measuring, prices)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.db import models
 
-from catalog import uses
+from catalog import grants, uses
 from catalog.models import CostRate, Feature, FeatureGrant, Product, Rate, RateCard
 from governance.acts import Act, Refused
 from governance.change import change, locked
@@ -119,21 +119,33 @@ def set_cost(
 
 
 def create_feature(
-    *, key: str, name: str, kind: str = Feature.Kind.BOOLEAN, description: str = "", act: Act
+    *,
+    key: str,
+    name: str,
+    kind: str = Feature.Kind.BOOLEAN,
+    meter: Meter | None = None,
+    description: str = "",
+    act: Act,
 ) -> Feature:
-    """Name something that products can grant. Its key and kind never change."""
+    """Name something that products can grant. Its key and kind never change; a metered one says what counts it."""
     free_key(Feature, key)
     if kind not in Feature.Kind.values:
         raise Refused(f"A feature is one of: {', '.join(Feature.Kind.values)}.")
-    feature = Feature(key=key, name=name, kind=kind, description=description)
+    if problem := grants.meter_problem(kind, meter):
+        raise Refused(problem)
+    feature = Feature(key=key, name=name, kind=kind, meter=meter, description=description)
     with change("feature.created", feature, act):
         feature.save()
     return feature
 
 
-def update_feature(feature: Feature, *, name: str, description: str, act: Act) -> Feature:
+def update_feature(feature: Feature, *, name: str, description: str, meter: Meter | None = None, act: Act) -> Feature:
+    """Describe a feature anew, or let another meter count it (none: the one it has)."""
     with change("feature.updated", feature, act):
         feature = locked(feature)
+        feature.meter = meter or feature.meter
+        if problem := grants.meter_problem(feature.kind, feature.meter):
+            raise Refused(problem)
         feature.name, feature.description = name, description
         feature.save()
     return feature
@@ -149,22 +161,37 @@ def delete_feature(feature: Feature, *, act: Act) -> None:
         feature.delete()
 
 
-def grant_feature(product: Product, feature: Feature, *, value: str = "", act: Act) -> FeatureGrant:
-    """Let a product grant a feature, or grant it with another value."""
+def grant_feature(
+    product: Product,
+    feature: Feature,
+    *,
+    value: str = "",
+    window: str = FeatureGrant.Window.CYCLE,
+    is_hard: bool = True,
+    is_per_seat: bool = False,
+    act: Act,
+) -> FeatureGrant:
+    """Let a product grant a feature, or grant it (in that window) on other terms. `Refused` as `grants.problems`."""
     with change("feature.granted", product, act):
         product = locked(product)
-        grant = product.grants.filter(feature=feature).first() or FeatureGrant(product=product, feature=feature)
-        grant.value = value
-        grant.save()
-    return grant
+        row = product.grants.filter(feature=feature, window=window).first() or FeatureGrant(
+            product=product, feature=feature, window=window
+        )
+        row.value, row.is_hard, row.is_per_seat = value, is_hard, is_per_seat
+        if found := grants.problems(feature.kind, row):
+            raise Refused(" ".join(found.values()))
+        row.save()
+    return row
 
 
-def revoke_feature(product: Product, feature: Feature, *, act: Act) -> None:
+def revoke_feature(product: Product, feature: Feature, *, window: str = "", act: Act) -> None:
+    """Let a product grant a feature no more, in this window or (none) in any."""
     with change("feature.revoked", product, act):
-        grant = locked(product).grants.filter(feature=feature).first()
-        if grant is None:
+        rows = locked(product).grants.filter(feature=feature, **({"window": window} if window else {}))
+        if not rows:
             raise Refused(f"{product} does not grant {feature}.")
-        grant.delete()
+        for row in rows:
+            row.delete()
 
 
 def free_key(model: type[Product] | type[RateCard] | type[Feature], key: str) -> None:

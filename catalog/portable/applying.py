@@ -11,7 +11,7 @@ from django.db import transaction
 from catalog import operations
 from catalog.models import Feature, Product, RateCard, RateCardVersion, SelectionRule
 from catalog.portable.checking import check
-from catalog.portable.document import CardEntry, Document
+from catalog.portable.document import CardEntry, Document, grants_in
 from catalog.portable.planning import CardPlan, Plan, plan
 from governance.acts import Act, Refused
 from metering.meters.defining import define_meter, redefine_meter
@@ -114,10 +114,12 @@ def _describe(asked: Plan, act: Act) -> None:
     for key, entry in _changed(document.meters, current.meters):
         redefine_meter(Meter.objects.get(key=key), **_meter(entry), act=act)
     for key, entry in _new(document.features, current.features):
-        operations.create_feature(key=key, **_fields(entry), act=act)
+        operations.create_feature(key=key, **_feature(entry), act=act)
     for key, entry in _changed(document.features, current.features):
         feature = Feature.objects.get(key=key)
-        operations.update_feature(feature, name=entry.name, description=entry.description, act=act)
+        described = _feature(entry)
+        del described["kind"]  # checked before: it never changes
+        operations.update_feature(feature, **described, act=act)
     for key, entry in document.products.items():
         if entry != current.products.get(key):
             _product(key, entry, current.products.get(key), act)
@@ -127,6 +129,10 @@ def _describe(asked: Plan, act: Act) -> None:
 def _meter(entry: Any) -> dict[str, Any]:
     filters = {name: list(values) for name, values in entry.filters.items()}
     return _fields(entry) | {"filters": filters, "dimensions": list(entry.dimensions)}
+
+
+def _feature(entry: Any) -> dict[str, Any]:
+    return _fields(entry) | {"meter": Meter.objects.get(key=entry.meter) if entry.meter else None}
 
 
 def _product(key: str, entry: Any, there: Any, act: Act) -> None:
@@ -139,13 +145,13 @@ def _product(key: str, entry: Any, there: Any, act: Act) -> None:
     is_active = there.is_active if there else True
     if entry.is_active != is_active or (there and described != _fields(there, but=_NOT_DESCRIBED)):
         product = operations.update_product(product, **described, is_active=entry.is_active, act=act)
-    had = there.grants if there else {}
-    features = {feature.key: feature for feature in Feature.objects.filter(key__in=[*had, *entry.grants])}
-    for name, value in sorted(entry.grants.items()):
-        if had.get(name) != value:
-            operations.grant_feature(product, features[name], value=value, act=act)
-    for name in sorted(had.keys() - entry.grants.keys()):
-        operations.revoke_feature(product, features[name], act=act)
+    had, has = grants_in(there) if there else {}, grants_in(entry)
+    features = {each.key: each for each in Feature.objects.filter(key__in={name for name, _ in [*had, *has]})}
+    for (name, window), terms in sorted(has.items()):
+        if had.get((name, window)) != terms:
+            operations.grant_feature(product, features[name], **_fields(terms), act=act)
+    for name, window in sorted(had.keys() - has.keys()):
+        operations.revoke_feature(product, features[name], window=window, act=act)
     for cost in entry.costs:
         if there is None or cost not in there.costs:
             operations.set_cost(product, **_fields(cost), act=act)

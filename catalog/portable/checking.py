@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from catalog.models import Product, RateCardVersion
+from catalog.grants import problems
+from catalog.models import Feature, Product, RateCardVersion
 from catalog.operations.rates import check_offer
-from catalog.portable.document import CardEntry, Document, ProductEntry
+from catalog.portable.document import CardEntry, Document, ProductEntry, grants_in
 from catalog.portable.nodes import Problem, Unreadable
 from catalog.portable.planning import Plan
 from governance.acts import Refused
@@ -24,6 +25,7 @@ def check(plan: Plan) -> None:
     document, current = plan.document, plan.current
     found = [
         *_fixed(document, current),
+        *_features(document, current),
         *_products(document, current),
         *_cards(document, current),
         *_rates(plan),
@@ -43,6 +45,17 @@ def _fixed(document: Document, current: Document) -> Found:
                     yield f"{section}.{key}.{name}", f"is {_shown(before)} here; {why}"
 
 
+def _features(document: Document, current: Document) -> Found:
+    meters = {**current.meters, **document.meters}
+    for key, feature in document.features.items():
+        is_metered = feature.kind == Feature.Kind.METERED
+        if is_metered != bool(feature.meter):
+            text = "a metered feature needs one" if is_metered else "only metered features have one"
+            yield f"features.{key}.meter", text
+        elif feature.meter and feature.meter not in meters:
+            yield f"features.{key}.meter", f"there is no meter {feature.meter}"
+
+
 def _products(document: Document, current: Document) -> Found:
     meters, features = {**current.meters, **document.meters}, {**current.features, **document.features}
     for key, product in document.products.items():
@@ -54,9 +67,12 @@ def _products(document: Document, current: Document) -> Found:
             yield f"{path}.recognition", "usage is earned as it is delivered"
         if product.meter and product.meter not in meters:
             yield f"{path}.meter", f"there is no meter {product.meter}"
-        for feature in product.grants:
+        for (feature, _), terms in grants_in(product).items():
             if feature not in features:
                 yield f"{path}.grants.{feature}", f"there is no feature {feature}"
+            else:
+                found = problems(features[feature].kind, terms)
+                yield from ((f"{path}.grants.{feature}.{name}", text) for name, text in found.items())
         yield from _costs(path, product, current.products.get(key))
 
 

@@ -14,8 +14,8 @@ from functools import cache
 from typing import Any
 
 from catalog.editions import Offer
-from catalog.models import Feature, Product, RateCardVersion, SelectionRule
-from catalog.portable.nodes import Fields, Node, Problem, Unreadable, Word, find, from_json, from_yaml, plain
+from catalog.models import Feature, FeatureGrant, Product, RateCardVersion, SelectionRule
+from catalog.portable.nodes import Fields, Items, Node, Problem, Unreadable, Word, find, from_json, from_yaml, plain
 from catalog.portable.shapes import (
     INVALID,
     KEY,
@@ -62,7 +62,22 @@ class MeterEntry:
 class FeatureEntry:
     name: str
     kind: str = Feature.Kind.BOOLEAN.value
+    meter: str = ""
     description: str = ""
+
+
+@dataclass(frozen=True)
+class GrantEntry:
+    """How much of a feature; written as the value alone where nothing else is said."""
+
+    value: str = ""
+    window: str = FeatureGrant.Window.CYCLE.value
+    is_hard: bool = True
+    is_per_seat: bool = False
+
+    def __str__(self) -> str:
+        said = [self.value or "nothing", *([self.window] if self.window != FeatureGrant.Window.CYCLE else [])]
+        return " ".join([*said, *([] if self.is_hard else ["soft"]), *(["a seat"] if self.is_per_seat else [])])
 
 
 @dataclass(frozen=True)
@@ -76,7 +91,7 @@ class CostEntry:
 
 @dataclass(frozen=True)
 class ProductEntry:
-    """`grants` are the features with their values; costs are only ever added."""
+    """`grants` are the features with their terms, several where there are several windows; costs are only added."""
 
     name: str
     kind: str
@@ -88,8 +103,14 @@ class ProductEntry:
     recognition: str = Product.Recognition.AS_DELIVERED.value
     tax_code: str = ""
     is_active: bool = True
-    grants: Mapping[str, str] = field(default_factory=dict)
+    grants: Mapping[str, GrantEntry | tuple[GrantEntry, ...]] = field(default_factory=dict)
     costs: tuple[CostEntry, ...] = ()
+
+
+def grants_in(product: ProductEntry) -> dict[tuple[str, str], GrantEntry]:
+    """Everything a product grants, by feature and window."""
+    several = {key: each if isinstance(each, tuple) else (each,) for key, each in product.grants.items()}
+    return {(key, each.window): each for key, some in several.items() for each in some}
 
 
 @dataclass(frozen=True)
@@ -176,6 +197,35 @@ class ChargeShape:
         return {"$ref": "#/$defs/priced"}
 
 
+class GrantShape:
+    """A value; or the terms by their names; or a list of such terms, of one window each."""
+
+    def __init__(self) -> None:
+        self._value = Text(120)
+        self._terms = Record(
+            GrantEntry,
+            {"value": self._value, "window": Choice(FeatureGrant.Window.values), "is_hard": Flag(),
+             "is_per_seat": Flag()},
+        )  # fmt: skip
+        self._several = ListOf(self._terms)
+
+    def read(self, node: Node, path: str, reading: Reading) -> Any:
+        if isinstance(node, Fields):
+            return self._terms.read(node, path, reading)
+        if not isinstance(node, Items):
+            value = self._value.read(node, path, reading)
+            return value if value is INVALID else GrantEntry(value)
+        found = self._several.read(node, path, reading)
+        if found is INVALID:
+            return INVALID
+        if not found or len({each.window for each in found}) < len(found):
+            return reading.wrong(node, path, "must hold one for each window")
+        return tuple(sorted(found, key=lambda each: each.window)) if len(found) > 1 else found[0]
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [self._value.schema(), self._terms.schema(), self._several.schema()]}
+
+
 class CurrencyShape(Text):
     def read(self, node: Node, path: str, reading: Reading) -> Any:
         code = super().read(node, path, reading)
@@ -238,7 +288,9 @@ def _shape() -> Record:
             "window_zone": words, "per": words, "over": Choice(["", *Meter.Over.values]), "carries_over": flag,
         },
     )  # fmt: skip
-    feature = Record(FeatureEntry, {"name": name, "kind": Choice(Feature.Kind.values), "description": long})
+    feature = Record(
+        FeatureEntry, {"name": name, "kind": Choice(Feature.Kind.values), "meter": REFERENCE, "description": long}
+    )
     cost = Record(
         CostEntry,
         {
@@ -252,7 +304,7 @@ def _shape() -> Record:
             "name": name, "kind": Choice(Product.Kind.values), "meter": REFERENCE, "unit": Text(40),
             "internal_unit": Text(40), "description": long, "revenue_account": Text(20, may_be_empty=False),
             "recognition": Choice(Product.Recognition.values), "tax_code": Text(40), "is_active": flag,
-            "grants": MappingOf(Text(120)), "costs": ListOf(cost),
+            "grants": MappingOf(GrantShape()), "costs": ListOf(cost),
         },
     )  # fmt: skip
     version = Record(

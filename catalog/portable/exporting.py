@@ -13,6 +13,7 @@ from catalog.portable.document import (
     CostEntry,
     Document,
     FeatureEntry,
+    GrantEntry,
     MeterEntry,
     ProductEntry,
     RateEntry,
@@ -66,7 +67,7 @@ def rates_of(versions: Iterable[RateCardVersion]) -> dict[object, list[Rate]]:
 def products_of(products: Iterable[Product]) -> list[Product]:
     """The products with all that their entries hold."""
     found = list(products)
-    prefetch_related_objects(found, "meter", "cost_rates", "grants__feature")
+    prefetch_related_objects(found, "meter", "cost_rates", "grants__feature__meter")
     return found
 
 
@@ -84,11 +85,19 @@ def product_entry(product: Product, *, with_costs: bool) -> ProductEntry:
         recognition=product.recognition,
         tax_code=product.tax_code,
         is_active=product.is_active,
-        grants={grant.feature.key: grant.value for grant in product.grants.all()},
+        grants=_grants(product),
         costs=tuple(
             CostEntry(cost.since, _amount(cost), cost.currency, cost.per.normalize(), cost.dimensions) for cost in costs
         ),
     )
+
+
+def _grants(product: Product) -> dict[str, GrantEntry | tuple[GrantEntry, ...]]:
+    found: dict[str, list[GrantEntry]] = {}
+    for grant in sorted(product.grants.all(), key=lambda each: each.window):
+        entry = GrantEntry(grant.value, grant.window, grant.is_hard, grant.is_per_seat)
+        found.setdefault(grant.feature.key, []).append(entry)
+    return {key: tuple(each) if len(each) > 1 else each[0] for key, each in found.items()}
 
 
 def _amount(cost: CostRate) -> Decimal:
@@ -146,7 +155,12 @@ def _name(card: RateCard, names: Mapping[UUID, str]) -> str:
 
 
 def _meters(products: list[Product] | None) -> dict[str, MeterEntry]:
-    meters = Meter.objects.all() if products is None else [each.meter for each in products if each.meter]
+    meters: Iterable[Meter]
+    if products is None:
+        meters = Meter.objects.all()
+    else:
+        granted = [grant.feature.meter for each in products for grant in each.grants.all()]
+        meters = [meter for meter in [*(each.meter for each in products), *granted] if meter]
     return {
         meter.key: MeterEntry(
             name=meter.name,
@@ -169,7 +183,10 @@ def _meters(products: list[Product] | None) -> dict[str, MeterEntry]:
 
 def _features(products: list[Product] | None) -> dict[str, FeatureEntry]:
     if products is None:
-        features = list(Feature.objects.all())
+        features = list(Feature.objects.select_related("meter"))
     else:
         features = [grant.feature for product in products for grant in product.grants.all()]
-    return {feature.key: FeatureEntry(feature.name, feature.kind, feature.description) for feature in features}
+    return {
+        each.key: FeatureEntry(each.name, each.kind, each.meter.key if each.meter else "", each.description)
+        for each in features
+    }

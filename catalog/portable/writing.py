@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from catalog.portable.document import Document
+from catalog.portable.document import Document, GrantEntry
 from pricing.charges import Charge, dump
 
 TOP = """\
@@ -46,6 +46,8 @@ def as_yaml(document: Document) -> str:
 def _data(value: Any) -> Any:
     if isinstance(value, Charge):
         return dump(value)
+    if isinstance(value, GrantEntry) and value == GrantEntry(value.value):
+        return value.value
     if is_dataclass(value) and not isinstance(value, type):
         return {each.name: _data(inner) for each in fields(value) if _is_said(each, inner := getattr(value, each.name))}
     if isinstance(value, Mapping):

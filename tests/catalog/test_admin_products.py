@@ -133,8 +133,8 @@ def test_a_feature_is_made_granted_and_linked_both_ways(signed_in: SignIn, fee: 
     typed = {"name": "Requests a minute", "key": "rpm", "kind": "limit", "description": "", **WHY}
     client.post(reverse("admin:catalog_feature_add"), typed, follow=True)
     feature = Feature.objects.get(key="rpm")
-    assert press(client, fee, "grant", feature=str(feature.pk), value="6000") == [
-        "Platform fee grants Requests a minute: 6000."
+    assert press(client, fee, "grant", feature=str(feature.pk), value="6000", window="cycle", is_hard="on") == [
+        "Platform fee grants Requests a minute: 6,000."
     ]
     assert reverse("admin:catalog_feature_change", args=[feature.pk]) in page(client, fee).text
     assert reverse("admin:catalog_product_change", args=[fee.pk]) in page(client, feature).text

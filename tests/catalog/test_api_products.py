@@ -78,7 +78,19 @@ def test_features_are_named_granted_and_revoked(signed_in: SignIn, tokens: Produ
     assert send(client, "POST", "/api/v1/features", feature)[0] == 409
     assert send(client, "PUT", "/api/v1/features/seats", {"name": "Places", **WHY})[1]["name"] == "Places"
     status, found = send(client, "PUT", f"{TOKENS}/features/seats", {"value": "5", **WHY})
-    assert (status, found["features"]) == (200, [{"feature": "seats", "name": "Places", "value": "5"}])
+    assert (status, found["features"]) == (
+        200,
+        [
+            {
+                "feature": "seats",
+                "name": "Places",
+                "value": "5",
+                "window": "cycle",
+                "is_hard": True,
+                "is_per_seat": False,
+            }
+        ],
+    )
     assert send(client, "DELETE", "/api/v1/features/seats?because=x")[0] == 409
     assert send(client, "DELETE", f"{TOKENS}/features/seats?because=x")[1]["features"] == []
     assert send(client, "DELETE", f"{TOKENS}/features/seats?because=x")[0] == 409
@@ -122,3 +134,47 @@ def test_a_customer_is_asked_about_by_those_who_may_see_it(
     assert send(client, "GET", f"{SELECT}?customer=contoso", **key_with("catalog:read"))[0] == 403
     both = key_with("catalog:read", "customers:read")
     assert send(client, "GET", f"{SELECT}?customer=contoso", **both)[1]["card"] == "standard-usd"
+
+
+def test_a_metered_feature_is_granted_by_window(signed_in: SignIn, tokens: Product, ann: User) -> None:
+    client = signed_in(ann)
+    calls = {"key": "calls", "name": "Calls", "kind": "metered", **WHY}
+    assert send(client, "POST", "/api/v1/features", calls) == (
+        409,
+        {"detail": "A metered feature needs the meter that counts it."},
+    )
+    status, made = send(client, "POST", "/api/v1/features", {**calls, "meter": tokens.meter.key})
+    assert (status, made["meter"]) == (201, tokens.meter.key)
+    five = {"value": "100", "window": "five_hours", "is_per_seat": True, **WHY}
+    send(client, "PUT", f"{TOKENS}/features/calls", five)
+    _, found = send(client, "PUT", f"{TOKENS}/features/calls", {"value": "unlimited", "is_hard": False, **WHY})
+    assert [(each["window"], each["value"], each["is_hard"], each["is_per_seat"]) for each in found["features"]] == [
+        ("cycle", "unlimited", False, False),
+        ("five_hours", "100", True, True),
+    ]
+    _, found = send(client, "DELETE", f"{TOKENS}/features/calls?because=x&window=cycle")
+    assert [each["window"] for each in found["features"]] == ["five_hours"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "terms", "wrong"),
+    [
+        ("boolean", {"value": "1"}, {"value": ["One that is on or off has no value; leave this empty."]}),
+        ("config", {}, {"value": ["Say the value."]}),
+        ("limit", {"value": "many"}, {"value": ["Say how much: a number in plain digits, or “unlimited”."]}),
+        ("limit", {"value": "-1"}, {"value": ["Say how much: not negative, at most 16 digits and 9 decimals."]}),
+        ("limit", {"value": "5", "window": "day"}, {"window": ["Only a metered allowance has a window."]}),
+        (
+            "config",
+            {"value": "eu", "is_per_seat": True},
+            {"is_per_seat": ["Only a number can be granted for each seat."]},
+        ),
+    ],
+)
+def test_terms_that_do_not_fit_the_kind_are_told_by_field(
+    signed_in: SignIn, tokens: Product, ann: User, kind: str, terms: dict[str, object], wrong: dict[str, list[str]]
+) -> None:
+    client = signed_in(ann)
+    operations.create_feature(key="it", name="It", kind=kind, act=by(ann, at=MARCH))
+    assert send(client, "PUT", f"{TOKENS}/features/it", {**terms, **WHY}) == (400, wrong)
+    assert not tokens.grants.exists()

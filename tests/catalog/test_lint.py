@@ -600,35 +600,3 @@ def test_untried_meter() -> None:
     ]
     cast.standard_card()
     assert found("untried_meter", prices) == []
-
-
-def granted(key: str, kind: str, value: str = "", name: str = "API calls") -> None:
-    feature = catalog.create_feature(key=f"f-{value}-{kind}", name=name, kind=kind, act=cast.act("ann"))
-    catalog.grant_feature(sold(key), feature, value=value, act=cast.act("ann"))
-
-
-def test_grant_without_value() -> None:
-    granted(FEE, "boolean")
-    granted(FEE, "limit", "100")
-    assert found("grant_without_value", {FEE: Flat(d("1"))}) == []
-    granted(FEE, "limit")
-    granted(SEATS, "metered", "many")
-    assert found("grant_without_value", {FEE: Flat(d("1")), SEATS: PerUnit(d("1"))}) == [
-        ("Platform fee", "It grants API calls without a value, so nobody gets any. Say how much."),
-        ("Seats", "It grants 'many' of API calls, which is no number. Say how much."),
-    ]
-
-
-def test_allowance_without_meter() -> None:
-    granted(FEE, "metered", "1000")
-    granted(OUTPUT, "metered", "5000")
-    assert found("allowance_without_meter", {FEE: Flat(d("1"))}) == [
-        (
-            "Platform fee",
-            (
-                "It grants API calls, a metered allowance, but has no meter, so it never runs out. Grant it by a usage "
-                "product, or make it a limit."
-            ),
-        )
-    ]
-    assert found("allowance_without_meter", {OUTPUT: per_million("1")}) == []

@@ -83,7 +83,7 @@ VALID: dict[str, Any] = {
         "features": {"audit": {"name": "Audit", "kind": "boolean"}},
         "products": {
             "seat": {
-                "name": "Seat", "kind": "recurring", "unit": "seat", "is_active": True, "grants": {"audit": "1"},
+                "name": "Seat", "kind": "recurring", "unit": "seat", "is_active": True, "grants": {"audit": ""},
                 "costs": [{"since": "2026-01-01T00:00:00Z", "unit_cost": "1.5", "currency": "USD", "per": "1"}],
             }
         },

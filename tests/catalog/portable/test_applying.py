@@ -192,12 +192,82 @@ def test_products_and_grants_follow_the_file(ann: User, cara: User) -> None:
     assert export(at=LATER).products["seats"] == read(text).products["seats"]
 
 
+def test_windows_go_in_and_come_out_again(ann: User, cara: User) -> None:
+    published(read(FULL), ann, cara)
+    text = """
+features:
+  gpu-time:
+    name: GPU time
+    kind: metered
+    meter: gpu-seconds
+  sso:
+    name: Single sign-on
+  workspaces:
+    name: Workspaces
+    kind: limit
+
+products:
+  seats:
+    name: Seats
+    kind: recurring
+    unit: seat
+    revenue_account: "4100"
+    grants:
+      gpu-time:
+        - {value: "900", is_hard: false}
+        - {value: "60", window: five_hours, is_per_seat: true}
+      workspaces:
+        value: "5"
+        is_per_seat: true
+"""
+    applied(read(text), ann, LATER)
+    there = export(at=LATER)
+    assert (there.features, there.products["seats"]) == (read(text).features, read(text).products["seats"])
+    written = as_yaml(Document(features=there.features, products={"seats": there.products["seats"]}))
+    assert written.endswith(text)
+    single = text.replace('        - {value: "900", is_hard: false}\n', "")
+    (change,) = planning.plan(read(single), at=LATER).differences
+    assert (change.before, change.after) == (
+        "gpu-time 900 soft or 60 five_hours a seat, workspaces 5 a seat",
+        "gpu-time 60 five_hours a seat, workspaces 5 a seat",
+    )
+    applied(read(single), ann, LATER)
+    assert export(at=LATER).products["seats"] == read(single).products["seats"]
+
+
 # ---------------------------------------------------------------- what cannot be done
 def told(text: str, at: datetime = MARCH) -> list[str]:
     asked = planning.plan(read(text), at=at)
     with pytest.raises(Unreadable) as refusal:
         checking.check(asked)
     return [each.located("F") for each in refusal.value.problems]
+
+
+def test_terms_that_do_not_fit_are_told_with_their_lines() -> None:
+    text = """features:
+  sso: {name: SSO, meter: none}
+  calls: {name: Calls, kind: metered}
+  places: {name: Places, kind: limit}
+products:
+  a:
+    name: A
+    kind: recurring
+    grants:
+      sso: "yes"
+      places: {value: "5", window: week}
+"""
+    assert told(text) == [
+        "F:2: features.sso.meter: only metered features have one",
+        "F:3: features.calls.meter: a metered feature needs one",
+        "F:10: products.a.grants.sso.value: One that is on or off has no value; leave this empty.",
+        "F:11: products.a.grants.places.window: Only a metered allowance has a window.",
+    ]
+
+
+def test_a_feature_is_granted_once_a_window() -> None:
+    text = 'products: {a: {name: A, kind: recurring, grants: {sso: [{value: "1"}, {value: "2"}]}}}'
+    with pytest.raises(Unreadable, match="must hold one for each window"):
+        read(text)
 
 
 def test_names_that_nobody_knows_are_told_with_their_lines(ann: User) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from catalog.models import SelectionRule
-from catalog.portable.document import Document, VersionEntry, read, schema
+from catalog.portable.document import Document, GrantEntry, VersionEntry, read, schema
 from catalog.portable.nodes import Unreadable
 from catalog.portable.writing import TOP, as_data, as_yaml
 from pricing.charges import Graduated, PerUnit, Tier
@@ -60,7 +60,9 @@ def test_a_day_is_its_first_instant_in_utc() -> None:
 )  # fmt: skip
 def test_any_text_survives(text: str) -> None:
     document = read(FULL)
-    product = replace(document.products["seats"], description=text, grants={"sso": text[:100], "workspaces": ""})
+    product = replace(
+        document.products["seats"], description=text, grants={"sso": GrantEntry(text[:100]), "workspaces": GrantEntry()}
+    )
     changed = replace(document, products={"seats": product})
     assert read(as_yaml(changed)) == changed
 
