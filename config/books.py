@@ -119,7 +119,7 @@ INVARIANTS = [
         SELECT l.id::text FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
         LEFT JOIN contracts_commitentry e ON e.commit_id = l.commit_id AND e.source_id = l.id::text
         WHERE l.kind = 'drawdown' AND i.status IN ('finalized', 'paid', 'void') GROUP BY l.id, i.status
-        HAVING coalesce(sum(e.amount), 0) <> CASE i.status WHEN 'void' THEN 0 ELSE l.amount END
+        HAVING coalesce(sum(e.amount), 0) <> CASE i.status WHEN 'void' THEN 0 ELSE -l.quantity END
         """,
     ),
     Invariant(
@@ -128,7 +128,18 @@ INVARIANTS = [
         SELECT e.id::text FROM contracts_commitentry e WHERE e.kind IN ('draw', 'return') AND NOT EXISTS (
             SELECT FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
             WHERE l.id::text = e.source_id AND l.commit_id = e.commit_id AND l.kind = 'drawdown'
-                AND (e.kind = 'draw' AND i.status IN ('finalized', 'paid', 'void') OR i.status = 'void'))
+                AND (e.source_type = 'invoice_line' AND i.status IN ('finalized', 'paid', 'void')
+                    OR i.status = 'void'))
+        """,
+    ),
+    Invariant(
+        "No commit got back more of a term's period than it paid of it.",
+        """
+        SELECT i.contract_id || ' ' || (step->>'term') || ' ' || l.period_start FROM invoicing_invoiceline l
+        JOIN invoicing_invoice i ON i.id = l.invoice_id AND i.status IN ('finalized', 'paid')
+        CROSS JOIN jsonb_array_elements(l.waterfall) step WHERE l.kind = 'drawdown' AND step ? 'term'
+        GROUP BY i.contract_id, l.commit_id, step->>'term', l.period_start, l.period_end
+        HAVING sum((step->>'paid')::numeric) < 0 OR sum((step->>'units')::numeric) < 0
         """,
     ),
     Invariant(

@@ -5,9 +5,9 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 
 from contracts.models import Commit, CommitEntry
+from contracts.words import access_text
 from governance.acts import Act, Refused
 from governance.models import Change
-from pricing.money import shown
 
 Kind = CommitEntry.Kind
 
@@ -17,16 +17,10 @@ def grant(commit: Commit, *, act: Act, change: Change) -> CommitEntry:
     return record_entry(commit, Kind.GRANT, commit.access_amount, "commit", str(commit.pk), act, change)
 
 
-def draw(commit: Commit, amount: Decimal, *, source_type: str, source_id: str, act: Act, change: Change) -> CommitEntry:
-    """Pay so much (above zero) from the commit. `Refused` if it has less."""
-    return record_entry(commit, Kind.DRAW, -amount, source_type, source_id, act, change)
-
-
-def give_back(
-    commit: Commit, amount: Decimal, *, source_type: str, source_id: str, act: Act, change: Change
-) -> CommitEntry:
-    """Return so much (above zero) that was drawn for what is no longer owed."""
-    return record_entry(commit, Kind.RETURN, amount, source_type, source_id, act, change)
+def move(commit: Commit, units: Decimal, *, source_type: str, source_id: str, act: Act, change: Change) -> CommitEntry:
+    """Draw so many units (below zero) or return what was drawn (above). `Refused` if it has less."""
+    kind = Kind.RETURN if units > 0 else Kind.DRAW
+    return record_entry(commit, kind, units, source_type, source_id, act, change)
 
 
 def record_entry(
@@ -61,7 +55,8 @@ def _explained(error: IntegrityError, entry: CommitEntry) -> CommitEntry:
     match diagnosis and diagnosis.constraint_name:
         case "a_commit_is_never_overdrawn":
             commit = Commit.objects.select_related("contract").get(pk=entry.commit_id)
-            left, asked = (shown(each, commit.contract.currency) for each in (commit.balance, -entry.amount))
+            currency = commit.contract.currency
+            left, asked = (access_text(each, commit.unit, currency) for each in (commit.balance, -entry.amount))
             raise Refused(f"{commit.name} has {left} left; {asked} cannot be drawn.") from error
         case "a_cause_moves_a_commit_once":
             before = CommitEntry.objects.get(

@@ -30,6 +30,7 @@ from contracts.terms import (
     agreed_terms,
 )
 from metering.postgres.copying import array
+from pricing.drawdown import Kind
 from pricing.periods import anchored
 from pricing.rating import Proration
 
@@ -142,6 +143,11 @@ def _commits(contracts: Collection[UUID]) -> dict[UUID, list[DealCommit]]:
                 end=commit.end_at,
                 balance=commit.balance,
                 priority=commit.priority,
+                kind=cast(Kind, commit.kind),
+                unit=commit.unit,
+                worth=commit.worth,
+                product_tags=commit.product_tags,
+                is_rolled_over=commit.rolled_from_id is not None,
             )
         )
     return result

@@ -18,8 +18,8 @@ from contracts.overrides import AgreedOverride, overridden
 from governance.acts import Refused
 from pricing.adjustments import Adjustment, AmountOff, Minimum, PercentOff
 from pricing.charges import Charge, Flat
-from pricing.drawdown import Instrument
-from pricing.money import EXACT, ZERO
+from pricing.drawdown import Instrument, Kind
+from pricing.money import EXACT, ONE, ZERO
 from pricing.periods import Period, add_months, local_days, midnight
 from pricing.rating import Price, Proration, Term
 
@@ -164,6 +164,11 @@ class DealCommit:
     end: datetime
     balance: Decimal
     priority: int = 100
+    kind: Kind = "prepaid"
+    unit: str = ""
+    worth: Decimal = ONE
+    product_tags: Sequence[str] = ()
+    is_rolled_over: bool = False
 
     @property
     def key(self) -> str:
@@ -201,6 +206,7 @@ class ContractTerm:
     commit_id: object = None
     commit_product_keys: tuple[str, ...] = field(default=())
     earned_on_invoice: bool = False
+    tags: frozenset[str] = frozenset()
 
     @property
     def is_drawable(self) -> bool:
@@ -224,7 +230,7 @@ def instruments(commits: Sequence[DealCommit], currency: str) -> list[Instrument
     return [
         Instrument(
             key=str(commit.pk),
-            kind="prepaid",
+            kind=commit.kind,
             balance=commit.balance,
             currency=currency,
             start=commit.start,
@@ -233,6 +239,9 @@ def instruments(commits: Sequence[DealCommit], currency: str) -> list[Instrument
             priority=commit.priority,
             cost_basis=EXACT.divide(commit.price, commit.access_amount),
             products=frozenset(commit.product_keys),
+            rolled_over=commit.is_rolled_over,
+            worth=commit.worth,
+            tags=frozenset(commit.product_tags),
         )
         for position, commit in enumerate(commits)
     ]
@@ -289,6 +298,7 @@ def _line(deal: Deal, line: DealLine) -> ContractTerm:
         product.revenue_account,
         deal.tax_percent,
         earned_on_invoice=product.recognition == Product.Recognition.ON_INVOICE,
+        tags=frozenset(product.tags),
     )
 
 

@@ -63,3 +63,8 @@ def quantity_text(quantity: Decimal, unit: str) -> str:
     """`20,000,000 tokens`, `1 month`, `3 GB`."""
     units = plural(unit) if unit and abs(quantity) != 1 else unit
     return f"{grouped(quantity).replace('-', '−')} {units}".rstrip()
+
+
+def access_text(amount: Decimal, unit: str, currency: str) -> str:
+    """So much of a commit, in its unit: `$40.00`, `1,200 credits`."""
+    return quantity_text(amount, unit) if unit else amount_text(amount, currency)

@@ -11,16 +11,15 @@ from django.db import transaction
 
 from contracts.models import Commit, Contract
 from contracts.queries import deals_of
-from contracts.terms import ContractTerm, agreed_terms, instruments
+from contracts.terms import ContractTerm, DealCommit, agreed_terms, instruments
 from governance.acts import Act
-from invoicing.calculation import Line, Parts, horizon, invoice_parts, still_owed
+from invoicing.calculation import Line, Paid, Parts, Payer, horizon, invoice_parts, still_owed
 from invoicing.drafts import discarded, drafted, last_due, says
 from invoicing.models import BillingOutcome, Invoice, UnpricedUsage
-from invoicing.queries import already_billed
+from invoicing.queries import already_billed, already_paid
 from invoicing.unpriced import unpriced_changes, write_unpriced
 from metering.cutoffs import Cutoff, cutoff_now
 from metering.queries import usage
-from pricing.drawdown import Instrument
 from pricing.measures import Measured, Split
 from pricing.periods import Period
 from pricing.rating import RatedLine, rate, slots
@@ -36,7 +35,8 @@ class Gathered:
     contract: Contract
     terms: list[ContractTerm]
     billed: list[Line]
-    instruments: list[Instrument]
+    payers: list[Payer]
+    paid: Paid
     commits: dict[str, Commit]
     rated_through: datetime
     usage: dict[tuple[str, str, Period, Split], Measured] = field(default_factory=dict)
@@ -66,8 +66,8 @@ class Gathered:
     def _parts(self, rated: list[RatedLine], through: datetime, grace: timedelta) -> list[Parts]:
         return invoice_parts(
             still_owed(self.terms, rated, self.billed),
-            self.instruments,
-            {key: commit.name for key, commit in self.commits.items()},
+            self.payers,
+            self.paid,
             currency=self.contract.currency,
             ends_at=self.contract.end_at,
             grace=grace,
@@ -93,13 +93,14 @@ def gather(contract_ids: Iterable[UUID], through: datetime, *, as_of: Cutoff | N
     commits: dict[UUID, dict[str, Commit]] = {pk: {} for pk in ids}
     for commit in Commit.objects.select_for_update(of=("self",)).filter(contract__in=ids).order_by("pk"):
         commits[commit.contract_id][str(commit.pk)] = commit
-    deals, billed = deals_of(contracts), already_billed(ids)
+    deals, billed, paid = deals_of(contracts), already_billed(ids), already_paid(ids)
     gathered = [
         Gathered(
             contract,
             agreed_terms(deals[contract.pk]),
             billed.get(contract.pk, []),
-            instruments(deals[contract.pk].commits, contract.currency),
+            _payers(deals[contract.pk].commits, contract.currency),
+            paid.get(contract.pk, {}),
             commits[contract.pk],
             horizon(billed.get(contract.pk, []), through),
         )
@@ -128,6 +129,11 @@ def bill_contracts(contract_ids: Sequence[UUID], *, through: datetime, act: Act)
             except Exception as error:  # one contract's failure must not stop the others
                 outcomes.append(failed(pk, error))
     return outcomes
+
+
+def _payers(commits: Sequence[DealCommit], currency: str) -> list[Payer]:
+    paying = zip(commits, instruments(commits, currency), strict=True)
+    return [Payer(instrument, commit.name, commit.unit) for commit, instrument in paying]
 
 
 def _gathered_or_failed(ids: Sequence[UUID], through: datetime) -> list[tuple[UUID, Gathered | Exception]]:

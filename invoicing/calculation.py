@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
-from pricing.drawdown import Drawable, Instrument, draw_down
+from pricing.drawdown import Draw, Drawable, Instrument, draw_down, give_back
 from pricing.money import ZERO, exactly, plain, round_amount
 from pricing.periods import Period
 from pricing.rating import RatedLine, Term
@@ -19,6 +19,15 @@ PERIOD_INVOICE, COMMIT_INVOICE = "period", "commit"
 
 Slot = tuple[str, Period]
 Waterfall = tuple[dict[str, str], ...]
+Paid = Mapping[Slot, Sequence[Draw]]
+"""What commits paid of each slot, in the order they did."""
+
+_MOVES = {
+    (False, True): "Drawn from",
+    (False, False): "Returned to",
+    (True, True): "Counted towards",
+    (True, False): "No longer counted towards",
+}
 
 # Quantities are kept with nine decimals; what lies below would come back as dust in every difference.
 FINEST = Decimal(1).scaleb(-9)
@@ -43,11 +52,16 @@ class Agreed(Protocol):
     def tax_percent(self) -> Decimal: ...
     @property
     def earned_on_invoice(self) -> bool: ...
+    @property
+    def tags(self) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of an invoice to be: what it is for, how much, and why. `is_late` says that its slot was billed before."""
+    """A line of an invoice to be: what it is for, how much, and why.
+
+    `is_late` says that its slot was billed before, `comes_to` what the slot comes to with this line.
+    """
 
     term: str
     kind: str
@@ -69,6 +83,17 @@ class Line:
     commit_id: Any = None
     is_metered: bool = False
     is_late: bool = False
+    comes_to: Decimal = ZERO
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """A commit that may pay: what it can, and what invoices call it and its unit (none: money)."""
+
+    instrument: Instrument
+    name: str
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +135,8 @@ def still_owed(agreed: Iterable[Agreed], rated: Iterable[RatedLine], billed: Ite
 
 def invoice_parts(
     owed: Sequence[Line],
-    instruments: Iterable[Instrument],
-    names: Mapping[str, str],
+    payers: Sequence[Payer],
+    paid: Paid,
     *,
     currency: str,
     ends_at: datetime,
@@ -121,7 +146,7 @@ def invoice_parts(
     """The invoices that what is owed makes: commit purchases on one, everything else on another.
 
     Lines whose grace is over are not held up by lines that fell due since: those wait for the next draft. A kind
-    whose lines all come to nothing makes no invoice. `names` are the commits' names by the key of their instrument.
+    whose lines all come to nothing makes no invoice. What is taken back of what commits `paid` goes back to them.
     """
     made = []
     purchases = [line for line in owed if line.kind == COMMIT]
@@ -132,7 +157,7 @@ def invoice_parts(
     if any(line.amount for line in charges):
         first_time = [line.due_at for line in charges if not line.is_late]
         closes_at = (min(first_time) if first_time else ends_at) + grace
-        draws = _draws(charges, instruments, names, currency)
+        draws = _draws(charges, payers, paid, currency)
         made.append(_parts(PERIOD_INVOICE, [*charges, *draws], currency, closes_at))
     return made
 
@@ -163,6 +188,8 @@ def _line(rating: RatedLine, agreed: Agreed) -> Line:
         revenue_account=agreed.revenue_account,
         commit_id=agreed.commit_id,
         is_metered=bool(agreed.term.meter),
+        comes_to=rating.amount.amount,
+        tags=agreed.tags,
     )
 
 
@@ -172,6 +199,7 @@ def _difference(line: Line, earlier: Line) -> Line:
         line,
         quantity=line.quantity - earlier.quantity,
         amount=amount,
+        comes_to=line.amount,
         exact=plain(Decimal(line.exact) - earlier.amount),
         waterfall=(*line.waterfall, _step("billed", "billed before", -earlier.amount, amount, "earlier invoices")),
         tax_percent=earlier.tax_percent,
@@ -196,47 +224,73 @@ def _of_one_closing(lines: list[Line], through: datetime, grace: timedelta) -> l
     return [line for line in lines if line.is_late or line.due_at in ripe] if ripe else lines
 
 
-def _draws(
-    lines: Sequence[Line], instruments: Iterable[Instrument], names: Mapping[str, str], currency: str
-) -> list[Line]:
-    """One line for each commit and period it pays usage of; its steps name what was paid."""
-    paid: dict[tuple[str, Period], list[tuple[Line, Decimal]]] = defaultdict(list)
-    for draw in draw_down(_drawables(lines), instruments):
-        line = lines[int(draw.line)]
-        paid[draw.instrument, line.period].append((line, draw.amount))
-    made = []
-    for (key, period), shares in paid.items():
-        drawn = sum((amount for _, amount in shares), ZERO)
-        steps, running = [], ZERO
-        for line, amount in shares:
-            running -= amount
-            steps.append(_step("drawn", line.description, -amount, running, names[key]))
-        made.append(
-            Line(
-                term=f"commit:{key}",
-                kind=DRAWDOWN,
-                product_key="commit",
-                description=f"Drawn from {names[key]}",
-                unit=currency,
-                period=period,
-                due_at=max(line.due_at for line, _ in shares),
-                quantity=drawn,
-                amount=-drawn,
-                exact=plain(-drawn),
-                waterfall=tuple(steps),
-                commit_id=UUID(key),
-            )
-        )
+def _draws(lines: Sequence[Line], payers: Sequence[Payer], paid: Paid, currency: str) -> list[Line]:
+    """What goes back to commits and what they pay: a line for each of them, period and direction.
+
+    What goes back can be drawn again at once.
+    """
+    known = {payer.instrument.key: payer for payer in payers}
+    left = {key: payer.instrument.balance for key, payer in known.items()}
+    moves, drawables = [], []
+    for place, line in enumerate(lines):
+        of_slot = paid.get((line.term, line.period), ())
+        returned, owed = _returned(line, of_slot)
+        for draw in returned:
+            left[draw.instrument] -= draw.units
+            moves.append((line, draw))
+        if line.is_metered or owed < 0:
+            key = f"{place:06d}"
+            drawables.append(Drawable.of(key, line.product_key, line.period, line.quantity, owed, line.tags))
+    instruments = [replace(payer.instrument, balance=left[key]) for key, payer in known.items()]
+    moves += [(lines[int(draw.line)], draw) for draw in draw_down(drawables, instruments)]
+    shares: dict[tuple[str, Period, bool], list[tuple[Line, Draw]]] = defaultdict(list)
+    for line, draw in moves:
+        shares[draw.instrument, line.period, draw.amount < 0].append((line, draw))
+    made = [_moved(known[key], period, each, currency) for (key, period, _), each in shares.items()]
     return sorted(made, key=lambda line: line.period.start)
 
 
-def _drawables(lines: Sequence[Line]) -> list[Drawable]:
-    """Usage, keyed by its place; and what is taken back, of whatever, for that pays before a commit does."""
-    return [
-        Drawable.of(f"{place:06d}", line.product_key, line.period, line.quantity, line.amount)
-        for place, line in enumerate(lines)
-        if line.is_metered or line.amount < 0
-    ]
+def _returned(line: Line, paid: Sequence[Draw]) -> tuple[list[Draw], Decimal]:
+    """What goes back to the commits that paid this line's slot, and what of the line they may still pay.
+
+    They keep what they paid as far as the slot still comes to it: what was paid in money is taken back first.
+    """
+    with exactly():
+        room = max(line.comes_to, ZERO) - sum((draw.amount for draw in paid), ZERO)
+        returned = give_back(paid, -room)
+        if line.amount > 0:
+            return returned, min(line.amount, max(room, ZERO))
+        return returned, line.amount - sum((draw.amount for draw in returned), ZERO)
+
+
+def _moved(payer: Payer, period: Period, shares: Sequence[tuple[Line, Draw]], currency: str) -> Line:
+    """One commit, one period: its steps name what was paid or no longer is, by how many units.
+
+    What counts towards a postpaid commit is paid in money, so it takes nothing off the invoice.
+    """
+    is_postpaid = payer.instrument.kind == "postpaid"
+    amount = units = ZERO
+    steps = []
+    for line, draw in shares:
+        taken = ZERO if is_postpaid else -draw.amount
+        amount += taken
+        units += draw.units
+        step = _step("drawn", line.description, taken, amount, payer.name)
+        steps.append(step | {"term": line.term, "units": plain(draw.units), "paid": plain(draw.amount)})
+    return Line(
+        term=f"commit:{payer.instrument.key}",
+        kind=DRAWDOWN,
+        product_key="commit",
+        description=f"{_MOVES[is_postpaid, units > 0]} {payer.name}",
+        unit=payer.unit or currency,
+        period=period,
+        due_at=max(line.due_at for line, _ in shares),
+        quantity=units,
+        amount=amount,
+        exact=plain(amount),
+        waterfall=tuple(steps),
+        commit_id=UUID(payer.instrument.key),
+    )
 
 
 def _parts(kind: str, lines: Sequence[Line], currency: str, closes_at: datetime) -> Parts:

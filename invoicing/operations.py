@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from contracts.commits import draw, give_back
+from contracts.commits import move
 from contracts.models import Commit, Contract
 from governance.acts import Act, Refused
 from governance.change import change, locked
@@ -18,7 +18,7 @@ from invoicing.drafts import last_due, says, write_lines
 from invoicing.holds import held, must_not_be_held, release_invoice
 from invoicing.models import BillingOutcome, BillingRun, Invoice, InvoiceLine, InvoiceSeries, UnpricedUsage
 from invoicing.presentation import parties
-from invoicing.queries import DRAW_SOURCE, RETURN_SOURCE, draws_of
+from invoicing.queries import DRAW_SOURCE, RETURN_SOURCE, already_paid, draws_of
 from invoicing.settlement import (
     credit_facts,
     issue_credit_note,
@@ -98,8 +98,9 @@ def finalize_invoice(invoice: Invoice, *, act: Act) -> Invoice:
 def void_invoice(invoice: Invoice, *, act: Act) -> Invoice:
     """Take an unpaid invoice back: what it drew returns to the commits, and the next run bills all of it anew.
 
-    It keeps its number. `Refused` once money was received or credited for it, or something was drawn from a commit
-    that it sells: then more would be drawn than was ever deferred.
+    It keeps its number. `Refused` once money was received or credited for it, something was drawn from a commit that it
+    sells (then more would be drawn than was ever deferred), a later invoice gave back some of what it drew, or what it
+    gave back itself has been drawn since.
     """
     with change("invoice.voided", invoice, act) as row:
         Contract.objects.select_for_update(of=("self",)).get(pk=invoice.contract_id)
@@ -109,10 +110,11 @@ def void_invoice(invoice: Invoice, *, act: Act) -> Invoice:
             raise Refused("Money was received or credited for this invoice; issue a credit note instead.")
         invoice.become(Status.VOID)
         _must_sell_nothing_drawn(invoice, commits)
-        for entry in draws_of(invoice):
+        for entry in draws_of(invoice).order_by("amount", "pk"):
             source = {"source_type": RETURN_SOURCE, "source_id": entry.source_id}
-            give_back(entry.commit, -entry.amount, act=act, change=row, **source)
+            move(entry.commit, -entry.amount, act=act, change=row, **source)
         invoice.save()
+        _must_leave_no_return_alone(invoice)
     return invoice
 
 
@@ -125,6 +127,12 @@ def _must_sell_nothing_drawn(invoice: Invoice, commits: Iterable[Commit]) -> Non
                 f"{drawn} of {commit.name}, which this invoice sells, is drawn already. "
                 "Void the invoices that drew it first, or issue a credit note instead."
             )
+
+
+def _must_leave_no_return_alone(invoice: Invoice) -> None:
+    still = already_paid([invoice.contract_id]).get(invoice.contract_id, {})
+    if any(draw.amount < 0 for draws in still.values() for draw in draws):
+        raise Refused("A later invoice gave back some of what this one drew. Void that one first.")
 
 
 def _finalize_due(ids: list[UUID], *, through: datetime, act: Act) -> list[BillingOutcome]:
@@ -162,8 +170,7 @@ def _finalized(facts: Gathered, draft: Invoice, act: Act) -> Invoice:
             raise Refused(f"This comes to {owed}; what is in the customer's favour goes on the next invoice.")
         if not says(draft, parts):
             write_lines(draft, parts)
-        if draft.drawn:
-            _draw(facts, draft, act, row)
+        _move_commits(facts, draft, act, row)
         draft.become(Status.FINALIZED)
         draft.measured_through = facts.measured_through
         draft.seller, draft.buyer = parties(facts.contract)
@@ -179,10 +186,12 @@ def _finalized(facts: Gathered, draft: Invoice, act: Act) -> Invoice:
     return draft
 
 
-def _draw(facts: Gathered, draft: Invoice, act: Act, row: Change) -> None:
-    for line in InvoiceLine.objects.filter(invoice=draft, kind=InvoiceLine.Kind.DRAWDOWN):
-        commit = facts.commits[str(line.commit_id)]
-        draw(commit, -line.amount, source_type=DRAW_SOURCE, source_id=str(line.pk), act=act, change=row)
+def _move_commits(facts: Gathered, draft: Invoice, act: Act, row: Change) -> None:
+    """What goes back to a commit first, for it may be drawn again at once."""
+    moved = InvoiceLine.objects.filter(invoice=draft, kind=InvoiceLine.Kind.DRAWDOWN)
+    for line in moved.order_by("quantity", "position"):
+        commit, source = facts.commits[str(line.commit_id)], {"source_type": DRAW_SOURCE, "source_id": str(line.pk)}
+        move(commit, -line.quantity, act=act, change=row, **source)
 
 
 def _issued_before(series: InvoiceSeries, sequence: int) -> datetime | None:

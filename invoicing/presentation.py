@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.models import Contract
-from contracts.words import amount_text, day_text, percent_text, period_text, quantity_text
+from contracts.words import access_text, amount_text, day_text, percent_text, period_text, quantity_text
 from invoicing.models import Invoice, InvoiceLine
 from invoicing.queries import draws_of
 from pricing.money import ZERO
@@ -48,7 +48,7 @@ class Shown:
 def presented(invoice: Invoice) -> Shown:
     """An issued invoice from what it copied; a draft from how things stand now."""
     seller, buyer = (invoice.seller, invoice.buyer) if invoice.seller else parties(invoice.contract)
-    lines = list(invoice.lines.all())
+    lines = list(invoice.lines.select_related("commit"))
     left = {entry.source_id: entry.balance_after for entry in draws_of(invoice)}
     is_commit = invoice.kind == Invoice.Kind.COMMIT
     return Shown(
@@ -103,7 +103,9 @@ def _charge(line: InvoiceLine, invoice: Invoice) -> ShownLine:
 
 def _drawn(line: InvoiceLine, invoice: Invoice, left: Decimal | None) -> ShownLine:
     steps = [(step["label"], amount_text(Decimal(step["amount"]), invoice.currency)) for step in line.waterfall]
-    balance = "" if left is None else f"{amount_text(left, invoice.currency)} left"
+    balance = (
+        "" if left is None or line.commit is None else f"{access_text(left, line.commit.unit, invoice.currency)} left"
+    )
     period = period_text(Period(line.period_start, line.period_end), invoice.time_zone)
     return ShownLine(
         line.description, period, balance, amount_text(line.amount, invoice.currency), steps, is_drawn=True
@@ -133,7 +135,8 @@ def _totals(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[Row]:
     rows = [("Subtotal", text(invoice.subtotal))]
     rows += [(f"Tax {percent_text(rate)}", text(rates[rate])) for rate in sorted(rates) if rate or len(rates) > 1]
     if invoice.drawn:
-        rows.append(("Paid from prepaid usage", text(invoice.drawn)))
+        words = "Paid from prepaid usage" if invoice.drawn < 0 else "Returned to prepaid usage"
+        rows.append((words, text(invoice.drawn)))
     return rows
 
 

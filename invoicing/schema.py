@@ -63,6 +63,9 @@ class StepOut(Shape):
     amount = Number(help_text="what this step does, exactly")
     total = Number(help_text="what it leaves, exactly")
     source = serializers.CharField(help_text="the record it comes from")  # type: ignore[assignment] # likewise
+    term = serializers.CharField(required=False, help_text="of a drawdown: the term of the line that was paid")
+    units = Number(required=False, help_text="of a drawdown: how many of the commit's units paid")
+    paid = Number(required=False, help_text="of a drawdown: the money they paid, or that counts towards them")
 
 
 class PeriodOut(Shape):

@@ -10,6 +10,7 @@ from contracts.models import CommitEntry
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from invoicing.models import CreditNote, Invoice, InvoiceLine, Payment
+from invoicing.queries import DRAW_SOURCE, RETURN_SOURCE
 from ledger import recognition
 from ledger.models import Account, JournalEntry, Posting
 from ledger.recognition import EntryDraft, IssuedInvoice, Line, Movement
@@ -55,7 +56,7 @@ def post_credit_note(note: CreditNote, *, act: Act) -> list[JournalEntry]:
     """Book a credit note against the revenue of its invoice and the tax."""
 
     def entries(invoice: Invoice) -> list[Pair]:
-        issued = _issued(invoice, CommitEntry.Kind.DRAW)
+        issued = _issued(invoice, DRAW_SOURCE)
         day = _local_day(note.issued_at, invoice)
         entry = recognition.credit_note_entry(str(note.pk), note.number, issued, note.amount, note.tax, day)
         return [(entry, None)]
@@ -79,7 +80,7 @@ def post_void(invoice: Invoice, *, act: Act) -> list[JournalEntry]:
             (recognition.reversal_of(_draft_of(entry), on=day), entry)
             for entry in _booked_for(invoice).exclude(source_type="invoice.drawn")
         ]
-        returned = recognition.returned(_issued(invoice, CommitEntry.Kind.RETURN), day)
+        returned = recognition.returned(_issued(invoice, RETURN_SOURCE), day)
         return mirrored + [(entry, None) for entry in returned]
 
     return _book(invoice, act, entries)
@@ -143,7 +144,7 @@ def _sources(types: set[str], ids: set[str]) -> set[tuple[str, str]]:
 
 
 def _entries(invoice: Invoice) -> list[EntryDraft]:
-    return recognition.entries_of(_issued(invoice, CommitEntry.Kind.DRAW))
+    return recognition.entries_of(_issued(invoice, DRAW_SOURCE))
 
 
 def _booked_for(invoice: Invoice) -> QuerySet[JournalEntry]:
@@ -160,12 +161,12 @@ def _draft_of(entry: JournalEntry) -> EntryDraft:
     return EntryDraft(entry.source_type, entry.source_id, entry.posted_on, entry.description, tuple(sides))
 
 
-def _issued(invoice: Invoice, kind: str) -> IssuedInvoice:
-    """The invoice as plain values, its drawdowns with their movements: as drawn, or as given back."""
+def _issued(invoice: Invoice, source: str) -> IssuedInvoice:
+    """The invoice as plain values, its drawdowns with their movements: as drawn by it, or as taken back by its void."""
     lines = list(invoice.lines.select_related("commit"))
     entries = CommitEntry.objects.filter(
         commit__in=[line.commit_id for line in lines if line.commit_id],
-        kind=kind,
+        source_type=source,
         source_id__in=[str(line.pk) for line in lines],
     )
     moved = {entry.source_id: entry for entry in entries}
@@ -187,7 +188,7 @@ def _line(line: InvoiceLine, moved: CommitEntry | None, zone: str) -> Line:
         commit = line.commit
         after = commit.access_amount - moved.balance_after
         movement = Movement(commit.price, commit.access_amount, after + moved.amount, after)
-        amount = moved.amount
+        amount = line.amount if moved.source_type == DRAW_SOURCE else -line.amount
     return Line(
         kind=line.kind,
         description=line.description,

@@ -85,7 +85,14 @@ def month_totals(
     for month in months:
         due = [line for line in lines if falls_in(month, line, by_key[line.key].term)]
         drawables = [
-            Drawable.of(f"{index:06d}", line.product, line.period, line.quantity, line.amount.amount)
+            Drawable.of(
+                f"{index:06d}",
+                line.product,
+                line.period,
+                line.quantity,
+                line.amount.amount,
+                by_key[line.key].tags,
+            )
             for index, line in enumerate(due)
             if by_key[line.key].is_drawable or line.amount.amount < 0
         ]
@@ -148,7 +155,7 @@ def drawn(lines: Sequence[Drawable], instruments: Sequence[Instrument]) -> tuple
     total = ZERO
     with exactly():
         for draw in draw_down(lines, instruments):
-            left[draw.instrument] -= draw.amount
+            left[draw.instrument] -= draw.units
             total += draw.amount
     return total, [replace(each, balance=left[each.key]) for each in instruments]
 

@@ -84,6 +84,12 @@ BREAKS = {
         "UPDATE contracts_commitentry SET source_id = source_id || '?' WHERE kind = 'draw'",
         "UPDATE invoicing_invoice SET status = 'finalized' WHERE status = 'void'",
     ],
+    "No commit got back more of a term's period than it paid of it.": [
+        """UPDATE invoicing_invoiceline SET waterfall = jsonb_set(waterfall, '{0,paid}', '"-1"')
+            WHERE kind = 'drawdown'""",
+        """UPDATE invoicing_invoiceline SET waterfall = jsonb_set(waterfall, '{0,units}', '"-1"')
+            WHERE kind = 'drawdown'""",
+    ],
     "Every commit was granted once, by what it gives access to.": [
         "DELETE FROM contracts_commitentry WHERE kind = 'grant'",
         "UPDATE contracts_commitentry SET amount = 41 WHERE kind = 'grant'",

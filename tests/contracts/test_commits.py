@@ -28,9 +28,9 @@ def commit(db: None) -> Commit:
 
 def draw(commit: Commit, amount: str, source_id: str) -> CommitEntry:
     with change("invoice.finalized", commit.contract, cast.act("cara")) as drawn:
-        return commits.draw(
+        return commits.move(
             commit,
-            Decimal(amount),
+            -Decimal(amount),
             source_type="invoice_line",
             source_id=source_id,
             act=cast.act("cara"),
@@ -51,7 +51,7 @@ def test_signing_grants_the_access(commit: Commit) -> None:
 def test_draws_and_returns_move_the_balance(commit: Commit) -> None:
     assert draw(commit, "15.50", "1").balance_after == Decimal("24.50")
     with change("invoice.voided", commit.contract, cast.act("cara")) as voided:
-        commits.give_back(
+        commits.move(
             commit,
             Decimal("15.50"),
             source_type="invoice.void",

@@ -8,10 +8,10 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invoicing.calculation import Line, credited_tax, horizon, invoice_parts, still_owed
+from invoicing.calculation import Line, Payer, credited_tax, horizon, invoice_parts, still_owed
 from pricing.adjustments import PercentOff
 from pricing.charges import Flat, Graduated, Tier
-from pricing.drawdown import Instrument
+from pricing.drawdown import Draw, Instrument
 from pricing.periods import Period
 from pricing.rating import Price, Term, rate
 
@@ -32,6 +32,7 @@ class AgreedTerm:
     commit_id: UUID | None = None
     tax_percent: Decimal = Decimal(0)
     earned_on_invoice: bool = False
+    tags: frozenset[str] = frozenset()
 
 
 def metered(key: str, *tiers: Tier, percent_off: int = 0) -> AgreedTerm:
@@ -53,8 +54,9 @@ def purchase(price: int = 36) -> AgreedTerm:
     return AgreedTerm(term, "Prepaid usage", kind="commit", commit_id=COMMIT)
 
 
-def prepaid(balance: str = "40") -> Instrument:
-    return Instrument(str(COMMIT), "prepaid", Decimal(balance), "USD", JAN, END, JAN, cost_basis=Decimal("0.9"))
+def prepaid(balance: str = "40") -> Payer:
+    instrument = Instrument(str(COMMIT), "prepaid", Decimal(balance), "USD", JAN, END, JAN, cost_basis=Decimal("0.9"))
+    return Payer(instrument, "Prepaid usage")
 
 
 INPUT = metered("input", Tier(MILLION * 10, Decimal("2.50")), Tier(None, Decimal("2.00")), percent_off=15)
@@ -68,9 +70,8 @@ def owed(agreed, quantities, billed=(), through=FEB):
     return still_owed(agreed, rated, billed)
 
 
-def parts(lines, *instruments, through=FEB, grace=DAY):
-    names = {str(COMMIT): "Prepaid usage"}
-    return invoice_parts(lines, instruments, names, currency="USD", ends_at=END, grace=grace, through=through)
+def parts(lines, *payers, paid=None, through=FEB, grace=DAY):
+    return invoice_parts(lines, payers, paid or {}, currency="USD", ends_at=END, grace=grace, through=through)
 
 
 def amounts(lines):
@@ -184,6 +185,78 @@ def test_what_is_taken_back_is_not_paid_from_a_commit_first() -> None:
         (f"commit:{COMMIT}", Decimal("-4.25")),
     ]
     assert month.total == Decimal(0)
+
+
+OTHER = UUID(int=8)
+JANUARY = ("input", Period(JAN, FEB))
+
+
+def draw(amount: str, commit: UUID = COMMIT) -> Draw:
+    return Draw(str(commit), "input", Decimal(amount), Decimal(amount))
+
+
+def test_what_a_commit_paid_goes_back_to_it_and_not_to_the_customer() -> None:
+    billed = owed([INPUT], EXPECTED)  # 38.25, all of it drawn
+    fewer = owed([INPUT], {"input": MILLION * 10}, billed, through=FEB)
+    (month,) = parts(fewer, prepaid("1.75"), paid={JANUARY: [draw("38.25")]})
+    returned = month.lines[-1]
+    assert amounts(month.lines) == [("input", Decimal("-17.00")), (f"commit:{COMMIT}", Decimal("17.00"))]
+    assert (returned.description, returned.quantity, returned.period) == (
+        "Returned to Prepaid usage",
+        Decimal("-17.00"),
+        Period(JAN, FEB),
+    )
+    assert (month.subtotal, month.drawn, month.total) == (Decimal("-17.00"), Decimal("17.00"), Decimal("0.00"))
+
+
+def test_what_was_paid_in_money_is_taken_back_first_and_then_the_last_that_paid() -> None:
+    billed = owed([INPUT], EXPECTED)  # 38.25: 10 from one commit, 20 from the other, 8.25 in money
+    other = Payer(replace(prepaid("0").instrument, key=str(OTHER)), "Credits")
+    paid = {JANUARY: [draw("10"), draw("20", OTHER)]}
+    fewer = owed([INPUT], {"input": MILLION * 10}, billed, through=FEB)
+    (month,) = parts(fewer, prepaid("0"), other, paid=paid)
+    assert amounts(month.lines) == [("input", Decimal("-17.00")), (f"commit:{OTHER}", Decimal("8.75"))]
+    none = owed([INPUT], {}, billed, through=FEB)
+    (month,) = parts(none, prepaid("0"), other, paid=paid)
+    assert amounts(month.lines) == [
+        ("input", Decimal("-38.25")),
+        (f"commit:{OTHER}", Decimal("20")),
+        (f"commit:{COMMIT}", Decimal("10")),
+    ]
+    assert month.total == Decimal("-8.25")
+
+
+def test_what_goes_back_can_be_drawn_again_at_once() -> None:
+    billed = owed([INPUT], EXPECTED)
+    lines = owed([INPUT], {"input": MILLION * 10}, billed, through=MAR)
+    (month,) = parts(lines, prepaid("1.75"), paid={JANUARY: [draw("38.25")]}, through=MAR)
+    assert amounts(month.lines) == [
+        ("input", Decimal("-17.00")),
+        ("input", Decimal("21.25")),
+        (f"commit:{COMMIT}", Decimal("17.00")),
+        (f"commit:{COMMIT}", Decimal("-18.75")),
+    ]
+    assert month.total == Decimal("2.50")
+
+
+def test_what_counts_towards_a_postpaid_commit_is_paid_in_money() -> None:
+    postpaid = Payer(replace(prepaid("100").instrument, kind="postpaid"), "Commitment")
+    (month,) = parts(owed([INPUT], EXPECTED), postpaid)
+    counted = month.lines[-1]
+    assert (counted.description, counted.quantity, counted.amount) == (
+        "Counted towards Commitment",
+        Decimal("38.25"),
+        Decimal(0),
+    )
+    assert (counted.waterfall[0]["paid"], month.total) == ("38.25", Decimal("38.25"))
+    assert sum(Decimal(step["amount"]) for step in counted.waterfall) == Decimal(0)
+
+
+def test_custom_units_pay_what_they_are_worth() -> None:
+    in_credits = Payer(replace(prepaid("1200").instrument, worth=Decimal("0.01")), "Credits", "credit")
+    (month,) = parts(owed([INPUT], EXPECTED), in_credits)
+    drawn = month.lines[-1]
+    assert (drawn.quantity, drawn.unit, drawn.amount) == (Decimal(1200), "credit", Decimal("-12.00"))
 
 
 def test_a_commit_never_pays_an_invoice_below_nothing() -> None:

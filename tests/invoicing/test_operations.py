@@ -16,7 +16,9 @@ from governance.models import ApprovalPolicy, Change
 from invoicing import operations
 from invoicing.models import CreditNote, Invoice, Payment
 from tests.invoicing import books
-from tests.invoicing.books import FEB, FEB_2, act, balance, bill, month_invoice, use
+from tests.invoicing.books import FEB, FEB_2, MAR_2, act, balance, bill, month_invoice, use
+
+APR_2 = datetime(2026, 4, 2, tzinfo=UTC)
 
 
 def pay(invoice: Invoice, amount: str = "52.25", external_id: str = "py_1", currency: str = "USD") -> Payment:
@@ -182,6 +184,44 @@ def test_the_sale_of_a_commit_is_voided_only_while_nothing_is_drawn(billed: list
         ("period", "finalized", Decimal("52.25")),
     ]
     assert balance(used) == 0
+
+
+def test_what_a_later_correction_gave_back_is_taken_back_in_that_order(
+    billed: list[Invoice], used: Contract, contoso: Customer
+) -> None:
+    """January's output was $34.00 and the commit paid all of it; two million tokens of it ($17.00) were a mistake."""
+    use(contoso, 0, -2_000_000)
+    (late,) = bill(MAR_2)
+    assert [(each.description, each.quantity, each.amount) for each in late.lines.filter(kind="drawdown")] == [
+        ("Returned to Prepaid usage", Decimal("-17.00"), Decimal("17.00"))
+    ]
+    assert (late.subtotal, late.drawn, late.total) == (Decimal("3.00"), Decimal("17.00"), Decimal("20.00"))
+    entry = CommitEntry.objects.last()
+    assert (entry.kind, entry.amount, balance(used)) == ("return", Decimal("17.00"), Decimal("17.00"))
+
+    before = Change.objects.count()
+    with pytest.raises(Refused, match="A later invoice gave back some of what this one drew"):
+        operations.void_invoice(billed[1], act=act("Wrong address"))
+    assert (Change.objects.count(), balance(used)) == (before, Decimal("17.00"))
+
+    operations.void_invoice(late, act=act("Wrong address"))
+    entry = CommitEntry.objects.last()
+    assert (entry.kind, entry.amount, balance(used)) == ("draw", Decimal("-17.00"), Decimal(0))
+    operations.void_invoice(billed[1], act=act("Wrong address"))
+    assert balance(used) == Decimal("40.00")
+
+
+def test_what_was_given_back_and_drawn_since_is_not_taken_back(
+    billed: list[Invoice], used: Contract, contoso: Customer
+) -> None:
+    use(contoso, 0, -2_000_000)
+    (late,) = bill(MAR_2)
+    use(contoso, 0, 1_000_000, at=MAR_2)
+    bill(APR_2)
+    with pytest.raises(Refused, match=r"Prepaid usage has \$8\.50 left; \$17\.00 cannot be drawn"):
+        operations.void_invoice(late, act=act("Wrong address"))
+    late.refresh_from_db()
+    assert (late.status, balance(used)) == ("finalized", Decimal("8.50"))
 
 
 # ---------------------------------------------------------------- pay

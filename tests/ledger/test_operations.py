@@ -92,6 +92,27 @@ def test_installing_the_accounts_again_keeps_their_names(db: None) -> None:
     assert Account.objects.get(code="1000").name == "Northwind's bank"
 
 
+def test_what_a_correction_gives_back_is_deferred_again(billed: Billed) -> None:
+    """Half of January's output ($17.00, which cost $15.30) was a mistake."""
+    for invoice in billed:
+        operations.post_invoice(invoice, act=act())
+    use("mistake", 0, -2_000_000)
+    march = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    invoicing.bill_due(through=march, act=act("Billing day", march))
+    late = Invoice.objects.get(number="INV-000003")
+    operations.post_invoice(late, act=act(at=march))
+    assert booked("invoice.drawn")[1:] == [
+        ("invoice.drawn", "2026-01-31", [("1150", "Dr", "17.00"), ("2100", "Cr", "15.30"), ("4900", "Cr", "1.70")])
+    ]
+    assert (balances()["2100"], balances()["1150"]) == (D("-15.30"), 0)
+    late = invoicing.void_invoice(late, act=act("Wrong address", march))
+    operations.post_void(late, act=act(at=march))
+    assert booked("invoice.drawn.void") == [
+        ("invoice.drawn.void", "2026-03-02", [("2100", "Dr", "15.30"), ("4900", "Dr", "1.70"), ("1150", "Cr", "17.00")])
+    ]
+    assert balances()["2100"] == 0
+
+
 def test_a_void_undoes_everything_by_counter_entries(billed: Billed) -> None:
     commit, month = billed
     operations.post_invoice(commit, act=act())
