@@ -105,6 +105,22 @@ INVARIANTS = [
         WHERE l.id IS NULL OR u.period_start < l.start_at OR u.period_end <= u.period_start
         """,
     ),
+    # ---- contracts
+    Invariant(
+        "A renewal begins when what it renews is over, and renews a contract of the same customer.",
+        """
+        SELECT later.number FROM contracts_contract later JOIN contracts_contract c ON c.id = later.renews_id
+        WHERE later.start_at < c.end_at OR later.customer_id <> c.customer_id
+        """,
+    ),
+    Invariant(
+        "What renews itself was renewed a day after its end, or says why not.",
+        """
+        SELECT c.number FROM contracts_contract c LEFT JOIN contracts_contract later ON later.renews_id = c.id
+        WHERE c.renewal = 'automatic' AND c.status = 'active' AND c.declined_at IS NULL AND later.id IS NULL
+            AND c.renewal_problem = '' AND c.end_at < now() - interval '1 day'
+        """,
+    ),
     # ---- commits
     Invariant(
         "A commit's balance is the sum of its entries, and never below zero on the way.",

@@ -26,6 +26,7 @@ app.conf.beat_schedule = {
     "remove what was given up": {"task": "metering.tasks.sweep_usage", "schedule": 60 * MINUTES},
     "retire old usage": {"task": "metering.tasks.retire_usage", "schedule": 60 * MINUTES},
     "settle outcomes that are due": {"task": "metering.tasks.settle_outcomes", "schedule": 1 * MINUTES},
+    "renew what renews itself": {"task": "contracts.tasks.renew_due", "schedule": 15 * MINUTES},
     "bill what is due": {"task": "invoicing.tasks.bill_due", "schedule": 5 * MINUTES},
 }
 for entry in app.conf.beat_schedule.values():

@@ -15,6 +15,7 @@ PAGES = {
     "insights_coverage": "metering.view_meter",
     "insights_live": "metering.view_usageevent",
     "insights_trace": "metering.view_usageevent",
+    "admin:contracts_contract_renewals": "contracts.view_contract",
 }
 
 GROUPS: list[tuple[str, list[Item]]] = [
@@ -24,6 +25,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Quotes", "request_quote", "quoting.quote"),
             ("Customers", "apartment", "contracts.customer"),
             ("Contracts", "contract", "contracts.contract"),
+            ("Renewals", "autorenew", "admin:contracts_contract_renewals"),
         ],
     ),
     (

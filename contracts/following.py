@@ -43,8 +43,14 @@ class FollowerLine(NamedTuple):
     discount_percent: Decimal
     discount_amount: Decimal
     minimum: Decimal | None
+    price_factor: Decimal
     start: datetime
     end: datetime
+
+    @property
+    def agreed(self) -> tuple[Any, ...]:
+        """All of it but its days."""
+        return self[:-2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,8 @@ def following(cards: Collection[UUID], at: datetime, start: datetime, end: datet
 def _lines(contracts: QuerySet[Any, Any], start: datetime, end: datetime) -> dict[UUID, list[FollowerLine]]:
     running = Q(contract__in=contracts, start_at__lt=end, end_at__gt=start)
     rows = ContractLine.objects.filter(running).order_by("contract_id", "position", "start_at", "pk").values_list(
-        "contract_id", "product_id", "quantity", "discount_percent", "discount_amount", "minimum", "start_at",
-        "end_at",
+        "contract_id", "product_id", "quantity", "discount_percent", "discount_amount", "minimum",
+        "price_factor", "start_at", "end_at",
     )  # fmt: skip
     result = defaultdict(list)
     for contract, *row in rows:

@@ -20,10 +20,31 @@ def _moves_only(reason: str, *free: str, ends: bool) -> pgtrigger.Trigger:
     )
 
 
+DECIDED_LATER = ("declined_at", "declined_by", "declined_because", "renewal_problem")
+
+
 def signed_is_signed() -> list[pgtrigger.Trigger]:
-    """Of a contract only its end may come nearer, and an ended one does not come back."""
+    """Of a contract its end may come nearer and its renewal be decided on; an ended one does not come back.
+
+    One that renews another begins when that is over, or later.
+    """
     return [
-        _moves_only("a signed contract never changes", "status", "end_at", ends=True),
+        _moves_only("a signed contract never changes", "status", "end_at", *DECIDED_LATER, ends=True),
+        pgtrigger.Trigger(
+            name="renewals_follow",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Insert | pgtrigger.Update,
+            declare=[("ends_at", "timestamptz")],
+            func="""
+                SELECT end_at INTO ends_at FROM contracts_contract WHERE id = NEW.renews_id FOR SHARE;
+                IF NEW.start_at < ends_at OR EXISTS (
+                    SELECT FROM contracts_contract WHERE renews_id = NEW.id AND start_at < NEW.end_at) THEN
+                    RAISE EXCEPTION 'a renewal begins when what it renews is over'
+                        USING ERRCODE = 'restrict_violation';
+                END IF;
+                RETURN NEW;
+            """,
+        ),
         pgtrigger.Trigger(
             name="ended_is_ended",
             when=pgtrigger.Before,

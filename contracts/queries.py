@@ -174,6 +174,7 @@ def _deal(
                 editions_of(contract, line, book),
                 overrides.get((contract.pk, line.product_id), ()),
                 line.label,
+                line.price_factor,
             )
             for line in lines
         ],

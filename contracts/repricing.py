@@ -81,8 +81,8 @@ class Repricing:
             if has_overrides and (overrides := self._overrides.get((follower.pk, line.product))):
                 found.append(self._both(follower, view, line, Period(start, end), overrides))
                 continue
-            agreed = line.product, line.quantity, line.discount_percent, line.discount_amount, line.minimum
-            key = (*agreed, line.start if line.start >= month.start else None, start, end, follower.zone)
+            begun = line.start if line.start >= month.start else None
+            key = (*line.agreed, begun, start, end, follower.zone)
             if key not in view.priced:
                 view.priced[key] = self._both(follower, view, line, Period(start, end), ())
             found.append(view.priced[key])
@@ -92,7 +92,12 @@ class Repricing:
         self, follower: Follower, view: View, line: FollowerLine, runs: Period, overrides: Sequence[AgreedOverride]
     ) -> Both:
         agreed = AgreedLine(
-            self._products[line.product], line.quantity, line.discount_percent, line.discount_amount, line.minimum
+            self._products[line.product],
+            line.quantity,
+            line.discount_percent,
+            line.discount_amount,
+            line.minimum,
+            price_factor=line.price_factor,
         )
         assert view.since is not None
         without, with_it = view.editions(line.product, self._books)
@@ -133,6 +138,8 @@ def _term(
     """The line as if it held for this time alone."""
     if edition is None:
         return None
-    line = DealLine(agreed.product.key, agreed, runs.start, runs.end, [edition], overrides)
+    line = DealLine(
+        agreed.product.key, agreed, runs.start, runs.end, [edition], overrides, price_factor=agreed.price_factor
+    )
     (priced,) = agreed_terms(Deal("As agreed", follower.currency, follower.zone, [line]))
     return priced.term

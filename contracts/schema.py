@@ -10,6 +10,7 @@ from rest_framework import serializers
 from catalog.models import Product, RateCard
 from contracts.checks import YEARS
 from contracts.models import Contract, ContractLine, Customer, LegalEntity
+from contracts.renewals import DueRenewal, last_day_to_decline
 from pricing.money import Money, parse, plain
 from pricing.periods import Period, local_days
 
@@ -93,12 +94,72 @@ class InstalmentShape(serializers.Serializer[Any]):
     invoice_on = Day()
 
 
+class RenewalShape(serializers.Serializer[Any]):
+    """What happens when the term is over."""
+
+    rule = serializers.ChoiceField(Contract.Renewal.choices, default=Contract.Renewal.NONE.value)
+    months = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=120,
+        help_text="Of the next term; null: as many as this one has.",
+    )
+    notice_days = serializers.IntegerField(
+        required=False,
+        default=0,
+        min_value=0,
+        max_value=3650,
+        help_text="So many days before the last one is the last to decline.",
+    )
+    uplift_percent = Number(required=False, help_text="By which prices, minimums and commits rise.")
+    prices = serializers.ChoiceField(Contract.RenewalPrices.choices, default=Contract.RenewalPrices.KEPT.value)
+
+
+class RenewalOut(RenewalShape):
+    """The rule, and what was decided."""
+
+    decline_by = serializers.DateField(help_text="The last day to decline.")
+    declined_at = serializers.DateTimeField(allow_null=True)
+    declined_by = serializers.CharField()
+    declined_because = serializers.CharField()
+    problem = serializers.CharField(help_text="Why it could not be renewed when it was due; empty: nothing.")
+    renews = serializers.CharField(allow_null=True, help_text="The number of the contract that this one renews.")
+    renewed_by = serializers.CharField(allow_null=True, help_text="The number of the contract that renews this one.")
+
+
+class DeclineIn(serializers.Serializer[Any]):
+    """Who declined the renewal, and why; after the last day also why it is accepted nevertheless."""
+
+    by = serializers.CharField(max_length=200)
+    because = serializers.CharField(max_length=2000)
+    late_because = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000)
+
+
+class BecauseIn(serializers.Serializer[Any]):
+    because = serializers.CharField(max_length=2000)
+
+
+class DueRenewalOut(serializers.Serializer[Any]):
+    """A contract whose renewal is to be declined, agreed or left to its rule soon."""
+
+    contract = serializers.CharField()
+    customer = serializers.CharField()
+    rule = serializers.ChoiceField(Contract.Renewal.choices)
+    decline_by = serializers.DateField()
+    end_on = serializers.DateField(help_text="Its last day.")
+    a_year = MoneyField(help_text="What it comes to in a year as agreed at its end; usage is not counted.")
+    problem = serializers.CharField(help_text="Why it could not be renewed when it was due; empty: nothing.")
+
+
 class AgreedLineOut(serializers.Serializer[Any]):
     product = serializers.CharField(source="product.key")
     quantity = Number(allow_null=True)
     discount_percent = Number()
     discount_amount = MoneyField()
     minimum = MoneyField(allow_null=True)
+    price_factor = Number(help_text="Times the price: what renewals raised it by.")
     label = serializers.CharField(help_text="Of a phase.")  # type: ignore[assignment] # DRF's Field has one of its own
     start_on = serializers.DateField()
     end_on = serializers.DateField(help_text="The last day; the first, if it never was in force.")
@@ -168,6 +229,10 @@ class ContractIn(serializers.Serializer[Any]):
     signed_by = serializers.CharField(max_length=200)
     purchase_order = serializers.CharField(required=False, default="", max_length=80, allow_blank=True)
     opportunity_key = serializers.CharField(required=False, default="", max_length=80, allow_blank=True)
+    renewal = RenewalShape(required=False, allow_null=True, default=None, help_text="Null: it ends with its term.")
+    renews = serializers.SlugRelatedField(
+        slug_field="number", queryset=Contract.objects.all(), required=False, allow_null=True, default=None
+    )
     lines = ContractLineIn(many=True, required=False, default=list)
     commits = ContractCommitIn(many=True, required=False, default=list)
 
@@ -190,6 +255,7 @@ class ContractOut(serializers.Serializer[Any]):
     signed_at = serializers.DateTimeField()
     signed_by = serializers.CharField()
     opportunity_key = serializers.CharField()
+    renewal = RenewalOut()
     lines = AgreedLineOut(many=True)
     commits = AgreedCommitOut(many=True)
 
@@ -217,6 +283,7 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
         "signed_at": _utc(contract.signed_at),
         "signed_by": contract.signed_by,
         "opportunity_key": contract.opportunity_key,
+        "renewal": _renewal(contract),
         "lines": [
             {
                 "product": line.product.key,
@@ -224,6 +291,7 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
                 "discount_percent": plain(line.discount_percent),
                 "discount_amount": money(line.discount_amount),
                 "minimum": money(line.minimum),
+                "price_factor": plain(line.price_factor),
                 "label": line.label,
                 **dict(zip(("start_on", "end_on"), _days(line, contract), strict=True)),
                 "prices": line.prices,
@@ -244,6 +312,37 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
             }
             for commit in contract.commits.all()
         ],
+    }
+
+
+def due_shape(due: DueRenewal) -> dict[str, Any]:
+    """A renewal ahead as `DueRenewalOut` says it."""
+    return {
+        "contract": due.contract.number,
+        "customer": due.contract.customer.key,
+        "rule": due.contract.renewal,
+        "decline_by": due.decline_by,
+        "end_on": due.ends_on,
+        "a_year": Money(due.a_year, due.contract.currency).as_json(),
+        "problem": due.contract.renewal_problem,
+    }
+
+
+def _renewal(contract: Contract) -> dict[str, Any]:
+    by = next(iter(contract.renewed_by.all()), None)
+    return {
+        "rule": contract.renewal,
+        "months": contract.renewal_months,
+        "notice_days": contract.notice_days,
+        "uplift_percent": plain(contract.uplift_percent),
+        "prices": contract.renewal_prices,
+        "decline_by": last_day_to_decline(contract),
+        "declined_at": contract.declined_at and _utc(contract.declined_at),
+        "declined_by": contract.declined_by,
+        "declined_because": contract.declined_because,
+        "problem": contract.renewal_problem,
+        "renews": contract.renews.number if contract.renews else None,
+        "renewed_by": by.number if by else None,
     }
 
 

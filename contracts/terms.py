@@ -5,7 +5,7 @@ billed, by construction. Nothing here asks the database.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -19,7 +19,7 @@ from governance.acts import Refused
 from pricing.adjustments import Adjustment, AmountOff, Minimum, PercentOff
 from pricing.charges import Charge, Flat
 from pricing.drawdown import Instrument, Kind
-from pricing.money import EXACT, ONE, ZERO
+from pricing.money import EXACT, ONE, ZERO, plain
 from pricing.periods import Period, add_months, local_days, midnight
 from pricing.rating import Price, Proration, Term
 
@@ -59,6 +59,7 @@ class AgreedLine:
     end_on: date | None = None
     prices: str = ContractLine.Prices.CONTRACT
     pinned_version: RateCardVersion | None = None
+    price_factor: Decimal = ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +95,29 @@ class AgreedPrice:
     priority: int = 100
     start_at: datetime | None = None
     end_at: datetime | None = None
+    agreed_at: datetime | None = None  # None: with the contract
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalRule:
+    """What happens when the term is over. `months` None: the next term is as long as this one.
+
+    The last day to decline is `notice_days` before the last of the contract.
+    """
+
+    renewal: str = Contract.Renewal.NONE
+    months: int | None = None
+    notice_days: int = 0
+    uplift_percent: Decimal = ZERO
+    prices: str = Contract.RenewalPrices.KEPT
 
 
 @dataclass(frozen=True, slots=True)
 class SignedTerms:
     """Everything a signature says. `signed_by` is the customer's person, as they wrote their name.
 
-    On a card with a base, `base_version` is what fills the rate card version where the contract pins it.
+    On a card with a base, `base_version` is what fills the rate card version where the contract pins it. Grace and
+    payment terms are the seller's unless said; a contract that renews another keeps the time zone of that.
     """
 
     customer: Customer
@@ -120,6 +137,13 @@ class SignedTerms:
     anchor_day: int | None = None
     proration: Proration = "day"
     purchase_order: str = ""
+    grace_hours: int | None = None
+    payment_terms_days: int | None = None
+    renewal: RenewalRule = RenewalRule()
+
+    @property
+    def time_zone(self) -> str:
+        return self.renews.time_zone if self.renews else self.customer.time_zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +157,7 @@ class DealLine:
     editions: Sequence[Edition]
     overrides: Sequence[AgreedOverride] = ()
     label: str = ""
+    price_factor: Decimal = ONE
 
     @property
     def name(self) -> str:
@@ -274,7 +299,7 @@ def _line(deal: Deal, line: DealLine) -> ContractTerm:
         term = Term(
             key=line.key,
             product=product.key,
-            prices=overridden(prices, line.overrides, line.start, line.end),
+            prices=_raised(overridden(prices, line.overrides, line.start, line.end), line.price_factor),
             currency=deal.currency,
             start=line.start,
             end=line.end if meter or first.cycle_months else min(line.end, _end_of_day(line.start, deal.zone)),
@@ -299,6 +324,26 @@ def _line(deal: Deal, line: DealLine) -> ContractTerm:
         deal.tax_percent,
         earned_on_invoice=product.recognition == Product.Recognition.ON_INVOICE,
         tags=frozenset(product.tags),
+    )
+
+
+def _raised(prices: tuple[Price, ...], factor: Decimal) -> tuple[Price, ...]:
+    """The prices as renewals have raised them: list price or override, times the factor.
+
+    A share of other lines stays what it is: those have been raised themselves.
+    """
+    if factor == ONE:
+        return prices
+    percent = plain((factor - ONE) * 100)
+    return tuple(
+        replace(
+            each,
+            charge=each.charge.exchanged(factor) if each.charge.basis == "lines" else each.charge.scaled(factor),
+            source=f"{each.source}, {percent} % more since renewed"[:200],
+            list_charge=each.list_charge or each.charge,
+            list_source=each.list_source or each.source,
+        )
+        for each in prices
     )
 
 

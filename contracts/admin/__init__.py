@@ -15,8 +15,10 @@ from contracts import operations
 from contracts.account import link_to
 from contracts.admin.filters import FollowsFilter, PinsFilter, SellsFilter
 from contracts.admin.forms import BecauseForm, CustomerForm, EndForm, LegalEntityForm
+from contracts.admin.renewals import RenewalPages
 from contracts.models import Commit, Contract, Customer, LegalEntity
 from contracts.presentation import percent_of, shown_commit, shown_lines, standing_of
+from contracts.sentences import renewal_sentences
 from governance import clock
 from governance.acts import Act
 from governance.admin_base import GovernedAdmin, money, operation
@@ -128,14 +130,14 @@ class LegalEntityAdmin(SavedByOperations):
 
 
 @admin.register(Contract)
-class ContractAdmin(GovernedAdmin):
+class ContractAdmin(RenewalPages):
     """What was agreed, on one page."""
 
     list_display = ["number", "customer", "standing", "shown_prices", "starts", "ends", "currency", "signed_by"]
     list_filter = ["status", FollowsFilter, PinsFilter, SellsFilter, "legal_entity", "currency"]
     list_select_related = ["customer", "rate_card", "pinned_version__card"]
     search_fields = ["number", "customer__name", "customer__key", "opportunity_key"]
-    actions_detail = ["end"]
+    actions_detail = ["renew", "decline", "reopen", "end"]
     change_form_template = "contracts/contract.html"
 
     @display(description="Status", ordering="start_at", label=COLOURS)
@@ -179,6 +181,7 @@ class ContractAdmin(GovernedAdmin):
             "problem": problem,
             "state_words": words,
             "state_colour": COLOURS[state],
+            "renewal": renewal_sentences(contract),
             "overrides": _overrides(contract),
             "commits": [shown_commit(commit, at) for commit in commits],
             "lists": _lists(request, contract.customer),

@@ -102,6 +102,19 @@ class EndForm(ReasonForm):
     )
 
 
+class DeclineForm(ReasonForm):
+    """Who declined to renew, why, and after the last day why that is accepted."""
+
+    field_order = ["by", "because", "late_because"]
+    by = forms.CharField(label="Who declined?", widget=UnfoldAdminTextInputWidget(), max_length=200)
+    late_because = forms.CharField(
+        label="Why accept it after the last day?",
+        required=False,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="Only needed when that day is over.",
+    )
+
+
 def _checked(check: Any, text: str) -> str:
     try:
         check(text)

@@ -1,5 +1,6 @@
 """The API of contracts: who we sell to, and what was agreed."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,8 +14,20 @@ from rest_framework.response import Response
 
 from contracts.api.recording import recorded_terms
 from contracts.models import Contract, Customer
-from contracts.operations import create_customer, sign_contract
-from contracts.schema import ContractIn, ContractOut, CustomerShape, RefusedOut, contract_shape
+from contracts.operations import create_customer, decline_renewal, renew_contract, reopen_renewal, sign_contract
+from contracts.renewals import ahead, due_renewals
+from contracts.schema import (
+    BecauseIn,
+    ContractIn,
+    ContractOut,
+    CustomerShape,
+    DeclineIn,
+    DueRenewalOut,
+    RefusedOut,
+    contract_shape,
+    due_shape,
+)
+from governance import clock
 from governance.doors import HasScope, act_of, visible
 
 
@@ -67,8 +80,8 @@ class CustomersView(generics.ListCreateAPIView[Customer]):
         serializer.instance = create_customer(act=act, **serializer.validated_data)
 
 
-class ContractView(generics.GenericAPIView[Contract]):
-    """One contract."""
+class OfContracts(generics.GenericAPIView[Contract]):
+    """What the doors to contracts share."""
 
     permission_classes = [HasScope]
     required_scope = "contracts:read"
@@ -77,23 +90,31 @@ class ContractView(generics.GenericAPIView[Contract]):
     pagination_class = Pages
     filter_backends = []
     queryset = (
-        Contract.objects.select_related("customer", "rate_card", "pinned_version")
-        .prefetch_related("lines__product", "commits__instalments")
+        Contract.objects.select_related("customer", "rate_card", "pinned_version", "renews")
+        .prefetch_related("lines__product", "commits__instalments", "renewed_by")
         .order_by("-signed_at", "number")
     )
 
     def get_queryset(self) -> QuerySet[Contract]:
         return within_sight(super().get_queryset(), self.request)
 
-    @extend_schema(operation_id="read_contract", summary="Read a contract", responses={200: ContractOut})
-    def get(self, request: Request, number: str) -> Response:
+    def contract(self, number: str) -> Contract:
+        """The one with that number, if it is within sight."""
         contract = self.get_queryset().filter(number=number).first()
         if contract is None:
             raise Http404
-        return Response(contract_shape(contract))
+        return contract
 
 
-class ContractsView(ContractView):
+class ContractView(OfContracts):
+    """One contract."""
+
+    @extend_schema(operation_id="read_contract", summary="Read a contract", responses={200: ContractOut})
+    def get(self, request: Request, number: str) -> Response:
+        return Response(contract_shape(self.contract(number)))
+
+
+class ContractsView(OfContracts):
     """Contracts, the latest first."""
 
     @property
@@ -110,7 +131,7 @@ class ContractsView(ContractView):
         parameters=[OpenApiParameter("customer", str, description="Only of the customer with this key.")],
         responses={200: ContractOut(many=True)},
     )
-    def get(self, request: Request) -> Response:  # type: ignore[override]
+    def get(self, request: Request) -> Response:
         contracts = self.get_queryset()
         if "customer" in request.query_params:
             contracts = contracts.filter(customer__key=request.query_params["customer"])
@@ -133,8 +154,77 @@ class ContractsView(ContractView):
         return Response(contract_shape(self.get_queryset().get(pk=contract.pk)), status=201)
 
 
+class RenewalsView(OfContracts):
+    """Contracts whose renewal waits for a decision or for its day."""
+
+    @extend_schema(
+        operation_id="list_renewals",
+        summary="List the renewals ahead",
+        parameters=[OpenApiParameter("days", int, description="How far ahead: 90 unless given, at most 366.")],
+        responses={200: DueRenewalOut(many=True)},
+    )
+    def get(self, request: Request) -> Response:
+        """By the last day to decline."""
+        days = request.query_params.get("days", "90")
+        if not (days.isascii() and days.isdigit() and 1 <= int(days) <= 366):
+            raise ValidationError({"days": ["A whole number from 1 to 366."]})
+        page = self.paginate_queryset(ahead(self.get_queryset(), clock.now(), int(days))) or []
+        return self.get_paginated_response([due_shape(each) for each in due_renewals(page)])
+
+
+class DecisionView(OfContracts):
+    """A decision about the renewal of a contract; answers with the contract."""
+
+    required_scope = "contracts:write"
+    required_permission = "contracts.change_contract"
+
+    def decided(self, request: Request, number: str, decide: Callable[..., Any], asked: Any) -> Response:
+        asked.is_valid(raise_exception=True)
+        said = dict(asked.validated_data)
+        decide(self.contract(number), act=act_of(request, said.pop("because")), **said)
+        return Response(contract_shape(self.contract(number)))
+
+
+class RenewView(DecisionView):
+    @extend_schema(
+        operation_id="renew_contract",
+        summary="Renew a contract now",
+        description="Signs the next contract by the rule of this one; its number is `renewal.renewed_by`.",
+        request=BecauseIn,
+        responses={200: ContractOut, 409: RefusedOut},
+    )
+    def post(self, request: Request, number: str) -> Response:
+        return self.decided(request, number, renew_contract, BecauseIn(data=request.data))
+
+
+class DeclineView(DecisionView):
+    @extend_schema(
+        operation_id="decline_renewal",
+        summary="Decline to renew a contract",
+        request=DeclineIn,
+        responses={200: ContractOut, 409: RefusedOut},
+    )
+    def post(self, request: Request, number: str) -> Response:
+        return self.decided(request, number, decline_renewal, DeclineIn(data=request.data))
+
+
+class ReopenView(DecisionView):
+    @extend_schema(
+        operation_id="reopen_renewal",
+        summary="Take back that a renewal was declined",
+        request=BecauseIn,
+        responses={200: ContractOut, 409: RefusedOut},
+    )
+    def post(self, request: Request, number: str) -> Response:
+        return self.decided(request, number, reopen_renewal, BecauseIn(data=request.data))
+
+
 urlpatterns = [
     path("customers", CustomersView.as_view(), name="customers"),
     path("contracts", ContractsView.as_view(), name="contracts"),
     path("contracts/<str:number>", ContractView.as_view(), name="contract"),
+    path("contracts/<str:number>/renew", RenewView.as_view(), name="renew-contract"),
+    path("contracts/<str:number>/decline-renewal", DeclineView.as_view(), name="decline-renewal"),
+    path("contracts/<str:number>/reopen-renewal", ReopenView.as_view(), name="reopen-renewal"),
+    path("renewals", RenewalsView.as_view(), name="renewals"),
 ]

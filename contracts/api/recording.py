@@ -8,13 +8,13 @@ from typing import Any
 from catalog.models import RateCard, RateCardVersion
 from catalog.prices import base_of
 from catalog.queries import version_at
-from contracts.terms import AgreedCommit, AgreedInstalment, AgreedLine, SignedTerms, term_of_contract
+from contracts.terms import AgreedCommit, AgreedInstalment, AgreedLine, RenewalRule, SignedTerms, term_of_contract
 from governance.acts import Refused
 from pricing.money import ZERO, Money
 
 SAME = (
     "customer", "legal_entity", "follows_card", "start_on", "months", "anchor_day", "proration", "signed_by",
-    "purchase_order", "opportunity_key",
+    "purchase_order", "opportunity_key", "renews",
 )  # fmt: skip
 
 
@@ -29,7 +29,15 @@ def recorded_terms(given: Mapping[str, Any], at: datetime) -> SignedTerms:
         currency=card.currency,
         lines=[_line(each, card.currency) for each in given["lines"]],
         commits=[_commit(each, card.currency) for each in given["commits"]],
+        renewal=_renewal(given["renewal"]),
     )
+
+
+def _renewal(given: Mapping[str, Any] | None) -> RenewalRule:
+    if given is None:
+        return RenewalRule()
+    uplift_percent = given.get("uplift_percent", ZERO)
+    return RenewalRule(given["rule"], given["months"], given["notice_days"], uplift_percent, given["prices"])
 
 
 def _prices(card: RateCard, at: datetime) -> RateCardVersion:

@@ -28,6 +28,15 @@ class Contract(Entity, Lifecycle):
         SECOND = "second", "By the second"
         NONE = "none", "Not at all"
 
+    class Renewal(models.TextChoices):
+        NONE = "none", "It ends"
+        MANUAL = "manual", "By agreement"
+        AUTOMATIC = "automatic", "Automatically"
+
+    class RenewalPrices(models.TextChoices):
+        KEPT = "kept", "As agreed"
+        CARD = "card", "Rate card at renewal"
+
     TRANSITIONS = {Status.ACTIVE: {Status.ENDED}, Status.ENDED: set()}
 
     number = models.CharField(max_length=40, unique=True)
@@ -66,11 +75,38 @@ class Contract(Entity, Lifecycle):
     signed_at = models.DateTimeField()
     signed_by = models.CharField(max_length=200, help_text="the person who accepted for the customer")
     opportunity_key = models.CharField(max_length=80, blank=True, help_text="our id of the opportunity in the CRM")
+    renewal = models.CharField(
+        max_length=10, choices=Renewal.choices, default=Renewal.NONE, help_text="what happens when its term is over"
+    )
+    renewal_months = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="of the next term; empty: as many as this one has"
+    )
+    notice_days = models.PositiveSmallIntegerField(
+        default=0, help_text="so many days before its last one is the last to decline the renewal"
+    )
+    uplift_percent = models.DecimalField(**PERCENT, default=0, help_text="by which its prices rise at renewal")
+    renewal_prices = models.CharField(max_length=10, choices=RenewalPrices.choices, default=RenewalPrices.KEPT)
+    declined_at = models.DateTimeField(null=True, blank=True, help_text="when its renewal was declined")
+    declined_by = models.CharField(max_length=200, blank=True, help_text="the person who declined it")
+    declined_because = models.TextField(blank=True)
+    renewal_problem = models.TextField(blank=True, help_text="why it could not be renewed when it was due")
 
     class Meta(Entity.Meta):
         ordering = ["-signed_at"]
         constraints = [
             models.CheckConstraint(condition=Q(end_at__gt=F("start_at")), name="a_contract_ends_after_it_starts"),
+            models.UniqueConstraint(fields=["renews"], name="a_contract_is_renewed_once"),
+            models.CheckConstraint(
+                condition=Q(uplift_percent__gte=0) & (Q(renewal_prices="kept") | Q(uplift_percent=0)),
+                name="prices_rise_or_are_those_of_the_card",
+            ),
+            models.CheckConstraint(
+                condition=Q(renewal_months=None) | Q(renewal_months__gte=1), name="a_renewal_lasts_a_month_or_more"
+            ),
+            models.CheckConstraint(
+                condition=Q(declined_at=None, declined_by="") | Q(declined_at__isnull=False) & ~Q(declined_by=""),
+                name="a_declined_renewal_says_by_whom",
+            ),
             models.CheckConstraint(
                 condition=Q(anchor_day=None) | Q(anchor_day__gte=1, anchor_day__lte=31), name="an_anchor_is_a_day"
             ),
@@ -103,6 +139,9 @@ class ContractLine(Entity):
     discount_percent = models.DecimalField(**PERCENT, default=0)
     discount_amount = models.DecimalField(**AMOUNT, default=0, help_text="off each cycle")
     minimum = models.DecimalField(**AMOUNT, null=True, blank=True, help_text="of each cycle")
+    price_factor = models.DecimalField(
+        max_digits=22, decimal_places=18, default=1, help_text="times its price: what renewals raised it by"
+    )
     prices = models.CharField(max_length=10, choices=Prices.choices, default=Prices.CONTRACT)
     pinned_version = models.ForeignKey(
         RateCardVersion, models.PROTECT, null=True, blank=True, related_name="pinned_by_lines"
@@ -118,6 +157,7 @@ class ContractLine(Entity):
                 condition=Q(discount_percent__gte=0, discount_percent__lte=100, discount_amount__gte=0),
                 name="contract_discounts_are_sane",
             ),
+            models.CheckConstraint(condition=Q(price_factor__gt=0), name="a_price_factor_is_positive"),
             models.CheckConstraint(
                 condition=Q(prices="pinned", pinned_version__isnull=False)
                 | ~Q(prices="pinned") & Q(pinned_version=None),

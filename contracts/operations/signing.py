@@ -7,7 +7,9 @@ from contracts.checks import check_line_money, check_money, checked
 from contracts.models import Contract
 from contracts.numbers import next_number
 from contracts.operations.writing import must_not_measure_twice, write_commit, write_line, write_override
+from contracts.renewals import last_day
 from contracts.terms import SignedTerms, term_of_contract
+from contracts.words import day_text
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from pricing.periods import Period, midnight
@@ -25,19 +27,25 @@ def sign_contract(terms: SignedTerms, *, act: Act) -> Contract:
         renews=terms.renews,
         first_agreed_at=(terms.renews.first_agreed_at or terms.renews.signed_at) if terms.renews else None,
         currency=terms.currency,
-        time_zone=terms.customer.time_zone,
+        time_zone=terms.time_zone,
         start_at=period.start,
         end_at=period.end,
         anchor_day=terms.anchor_day,
         proration=terms.proration,
         purchase_order=terms.purchase_order,
-        grace_hours=terms.legal_entity.grace_hours,
-        payment_terms_days=terms.legal_entity.payment_terms_days,
+        grace_hours=_or(terms.grace_hours, terms.legal_entity.grace_hours),
+        payment_terms_days=_or(terms.payment_terms_days, terms.legal_entity.payment_terms_days),
         signed_at=act.at,
         signed_by=terms.signed_by,
         opportunity_key=terms.opportunity_key,
+        renewal=terms.renewal.renewal,
+        renewal_months=terms.renewal.months,
+        notice_days=terms.renewal.notice_days,
+        uplift_percent=terms.renewal.uplift_percent,
+        renewal_prices=terms.renewal.prices,
     )
     with change("contract.signed", contract, act):
+        _must_follow(contract)
         contract.number = next_number(Contract, "C", act.at.year)
         checked(contract).save()
         must_not_measure_twice(terms.lines, contract)
@@ -90,4 +98,19 @@ def _signable(terms: SignedTerms) -> Period:
     for commit in terms.commits:
         check_money(commit.access_amount, terms.currency, "access")
         check_money(commit.price, terms.currency, "price")
-    return term_of_contract(terms.start_on, terms.months, terms.customer.time_zone)
+    return term_of_contract(terms.start_on, terms.months, terms.time_zone)
+
+
+def _must_follow(contract: Contract) -> None:
+    """`Refused` unless what it renews was renewed by no other contract, and is over when this one begins."""
+    if contract.renews is None:
+        return
+    before = locked(contract.renews)
+    if other := before.renewed_by.first():
+        raise Refused(f"{before} was renewed by {other} already.")
+    if contract.start_at < before.end_at:
+        raise Refused(f"{before} lasts until {day_text(last_day(before))}; what renews it begins after that.")
+
+
+def _or(agreed: int | None, usual: int) -> int:
+    return usual if agreed is None else agreed

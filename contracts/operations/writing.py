@@ -29,6 +29,7 @@ def write_line(contract: Contract, line: AgreedLine, position: int) -> ContractL
             minimum=line.minimum,
             prices=line.prices,
             pinned_version=line.pinned_version,
+            price_factor=line.price_factor,
             start_at=period.start,
             end_at=period.end,
         )
@@ -47,7 +48,7 @@ def write_override(contract: Contract, price: AgreedPrice, act: Act) -> Override
         priority=price.priority,
         start_at=price.start_at or contract.start_at,
         end_at=price.end_at,
-        agreed_at=act.at,
+        agreed_at=price.agreed_at or act.at,
     )
     row.save()
     return row

@@ -11,7 +11,7 @@ from django.db import connection, models, transaction
 from pytest_django import DjangoDbBlocker
 
 from config.books import INVARIANTS, breaches
-from contracts.operations import sign_contract
+from contracts.operations import renew_contract, sign_contract
 from contracts.terms import AgreedLine, AgreedPrice, SignedTerms
 from governance.entities import Entity
 from integrations import outbox
@@ -69,6 +69,15 @@ BREAKS = {
         "UPDATE invoicing_unpricedusage SET term = 'another'",
         "UPDATE invoicing_unpricedusage u SET contract_id = c.id FROM contracts_contract c WHERE c.id <> u.contract_id",
         "UPDATE invoicing_unpricedusage SET period_start = period_start - interval '1 year'",
+    ],
+    "A renewal begins when what it renews is over, and renews a contract of the same customer.": [
+        "UPDATE contracts_contract SET start_at = start_at - interval '1 day' WHERE renews_id IS NOT NULL",
+        "UPDATE contracts_contract SET customer_id = (SELECT id FROM contracts_customer WHERE key = 'contoso') "
+        "WHERE renews_id IS NOT NULL",
+    ],
+    "What renews itself was renewed a day after its end, or says why not.": [
+        "UPDATE contracts_contract SET renewal = 'automatic', start_at = '2020-01-01', end_at = '2020-02-01' "
+        "WHERE renews_id IS NOT NULL",
     ],
     "A commit's balance is the sum of its entries, and never below zero on the way.": [
         "UPDATE contracts_commit SET balance = balance + 1",
@@ -192,7 +201,8 @@ def _live() -> None:
     lines = [AgreedLine(cast.product("input-tokens")), AgreedLine(cast.product("platform-fee"))]
     price = AgreedPrice(cast.product("input-tokens"), multiplier=Decimal("0.5"))
     whose = (cast.customer("fabrikam"), cast.seller(), version, "USD", cast.START_ON, 3)
-    sign_contract(SignedTerms(*whose, lines, "Fay Fabrikam", overrides=[price]), act=act("Signed", cast.NOW))
+    second = sign_contract(SignedTerms(*whose, lines, "Fay Fabrikam", overrides=[price]), act=act("Signed", cast.NOW))
+    renew_contract(second, act=act("They like it", cast.NOW))
     use("january", 8_000_000, 1_000_000)
     use("february", 8_000_000, 1_000_000, datetime(2026, 2, 15, tzinfo=UTC))
     for through in (FEB, MAR):

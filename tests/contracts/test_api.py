@@ -126,6 +126,7 @@ def test_a_contract_says_what_was_agreed(crm: Client) -> None:
         "discount_percent": "15",
         "discount_amount": {"amount": "0.00", "currency": "USD"},
         "minimum": None,
+        "price_factor": "1",
         "label": "",
         "start_on": "2026-01-01",
         "end_on": "2026-12-31",

@@ -97,6 +97,9 @@ VERBS = {
     "metering_outcome_uphold": "cara cleo",
     "metering_outcome_reverse": "cara cleo",
     "contracts_contract_end": "cara",
+    "contracts_contract_renew": "cara",
+    "contracts_contract_decline": "cara",
+    "contracts_contract_reopen": "cara",
     "quoting_quote_submit": "ben",
     "quoting_quote_send": "ben",
     "quoting_quote_reopen": "ben",
@@ -143,6 +146,7 @@ PAGES = {
     "catalog_ratecard_compare": EVERYBODY,
     "catalog_ratecardversion_impact": "ann dee cara cleo ada",
     "catalog_selectionrule_explain": EVERYBODY,
+    "contracts_contract_renewals": DEALS,
     "quoting_quote_pdf": DEALS,
     "invoicing_invoice_pdf": BILLS,
     "ledger_journalentry_export": "cara ada",
@@ -250,6 +254,11 @@ API = {
     "GET contracts": ("contracts:read", DEALS),
     "POST contracts": ("contracts:write", ""),
     "GET contracts/<str:number>": ("contracts:read", DEALS),
+    **{
+        f"POST contracts/<str:number>/{verb}": ("contracts:write", "cara")
+        for verb in ("renew", "decline-renewal", "reopen-renewal")
+    },
+    "GET renewals": ("contracts:read", DEALS),
     "POST quotes": ("quotes:write", "ben"),
     "GET quotes/<str:number>": ("quotes:read", DEALS),
     "POST quotes/<str:number>/submit": ("quotes:write", "ben"),

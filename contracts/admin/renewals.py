@@ -1,0 +1,104 @@
+"""Renewals in the admin: what is ahead, and the buttons that decide it."""
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path
+from unfold.enums import ActionVariant
+
+from contracts import operations
+from contracts.admin.forms import DeclineForm
+from contracts.models import Contract
+from contracts.renewals import ahead, due_renewals, last_day_to_decline
+from contracts.words import day_text
+from governance import clock
+from governance.acts import Act
+from governance.admin_base import GovernedAdmin, amount_words, operation
+from pricing.money import ZERO
+
+CHOICES = (30, 60, 90)
+LISTED = 200
+CHANGE = "contracts.change_contract"
+
+
+def is_open(contract: Contract) -> bool:
+    """Whether what follows it is still to be decided."""
+    is_active = contract.status == Contract.Status.ACTIVE and contract.declined_at is None
+    return is_active and not contract.renewed_by.exists()
+
+
+class RenewalPages(GovernedAdmin):
+    """The buttons on a contract's page, and the list of what is ahead."""
+
+    @operation(
+        "Renew now",
+        permission=CHANGE,
+        icon="autorenew",
+        when=is_open,
+        explain="Signs the next contract by the rule of this one. It begins when this one is over.",
+    )
+    def renew(self, contract: Contract, act: Act) -> str:
+        renewed = operations.renew_contract(contract, act=act)
+        return f"{contract} is renewed by {renewed}."
+
+    @operation(
+        "Decline renewal",
+        permission=CHANGE,
+        icon="event_busy",
+        form=DeclineForm,
+        when=lambda contract: contract.renewal != Contract.Renewal.NONE and is_open(contract),
+        variant=ActionVariant.DANGER,
+        explain="It ends with its term.",
+    )
+    def decline(self, contract: Contract, act: Act, **said: Any) -> str:
+        operations.decline_renewal(contract, **said, act=act)
+        return f"{contract} ends with its term."
+
+    @operation(
+        "Take back the decline",
+        permission=CHANGE,
+        icon="undo",
+        when=lambda contract: contract.declined_at is not None,
+        explain="Its renewal rule holds again.",
+    )
+    def reopen(self, contract: Contract, act: Act) -> str:
+        operations.reopen_renewal(contract, act=act)
+        return f"The renewal of {contract} is open again, until {day_text(last_day_to_decline(contract))}."
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.renewals_view)
+        return [path("renewals/", view, name="contracts_contract_renewals"), *super().get_urls()]
+
+    def renewals_view(self, request: HttpRequest) -> HttpResponse:
+        """Contracts whose last day to decline comes in so many days, with what they come to in a year."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        days = next((each for each in CHOICES if str(each) == request.GET.get("days")), CHOICES[-1])
+        at = clock.now()
+        found = ahead(self.get_queryset(request).select_related("customer"), at, days)
+        rows, today = due_renewals(found[:LISTED]), at.date()
+        stake: dict[str, Decimal] = defaultdict(lambda: ZERO)
+        for each in rows:
+            stake[each.contract.currency] += each.a_year
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Renewals",
+            "opts": self.opts,
+            "days": days,
+            "choices": CHOICES,
+            "rows": [
+                {
+                    "due": each,
+                    "a_year": amount_words(each.a_year, each.contract.currency),
+                    "days_left": (each.decline_by - today).days,
+                }
+                for each in rows
+            ],
+            "stake": [amount_words(amount, currency) for currency, amount in sorted(stake.items())],
+            "is_cut": len(rows) == LISTED,
+        }
+        return render(request, "contracts/renewals.html", context)
