@@ -72,12 +72,16 @@ BREAKS = {
     ],
     "A renewal begins when what it renews is over, and renews a contract of the same customer.": [
         "UPDATE contracts_contract SET start_at = start_at - interval '1 day' WHERE renews_id IS NOT NULL",
-        "UPDATE contracts_contract SET customer_id = (SELECT id FROM contracts_customer WHERE key = 'contoso') "
-        "WHERE renews_id IS NOT NULL",
+        (
+            "UPDATE contracts_contract SET customer_id = (SELECT id FROM contracts_customer WHERE key = 'contoso') "
+            "WHERE renews_id IS NOT NULL"
+        ),
     ],
     "What renews itself was renewed a day after its end, or says why not.": [
-        "UPDATE contracts_contract SET renewal = 'automatic', start_at = '2020-01-01', end_at = '2020-02-01' "
-        "WHERE renews_id IS NOT NULL",
+        (
+            "UPDATE contracts_contract SET renewal = 'automatic', start_at = '2020-01-01', end_at = '2020-02-01' "
+            "WHERE renews_id IS NOT NULL"
+        ),
     ],
     "A commit's balance is the sum of its entries, and never below zero on the way.": [
         "UPDATE contracts_commit SET balance = balance + 1",
