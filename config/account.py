@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.views.decorators.http import require_safe
 
 from contracts import account
 from contracts.account import Maker, for_whoever_has_the_link, token_of
+from contracts.documents import pdf_response
 from contracts.models import Customer
 from governance import clock
 from invoicing.account import invoices_section
@@ -37,4 +38,14 @@ def account_page(request: HttpRequest, customer: Customer, **rest: Any) -> HttpR
     return render(request, "account/page.html", about)
 
 
-urlpatterns = [path("<str:token>/", account_page, name="account-page")]
+@require_safe
+@for_whoever_has_the_link
+def contract_document(request: HttpRequest, customer: Customer, **rest: Any) -> HttpResponse:
+    """One of their contracts on one page."""
+    return pdf_response(get_object_or_404(customer.contracts, number=rest["number"]))
+
+
+urlpatterns = [
+    path("<str:token>/contracts/<str:number>.pdf", contract_document, name="account-contract"),
+    path("<str:token>/", account_page, name="account-page"),
+]

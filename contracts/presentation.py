@@ -35,6 +35,7 @@ class ShownContractLine:
     billed: str
     days: str
     prices: Sequence[ShownPrice]
+    is_measured: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ def _line(line: ContractLine, term: ContractTerm | None, contract: Contract) -> 
         billed=_billed(term) if term else "",
         days="never in force" if is_empty else period_text(Period(line.start_at, line.end_at), contract.time_zone),
         prices=[_price(price, index, contract) for index, price in enumerate(term.term.prices)] if term else [],
+        is_measured=line.product.meter_id is not None,
     )
 
 

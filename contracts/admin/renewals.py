@@ -1,4 +1,4 @@
-"""Renewals in the admin: what is ahead, and the buttons that decide it."""
+"""Pages of contracts in the admin beside their own: what is ahead and the buttons that decide it; all on one page."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -12,7 +12,9 @@ from unfold.enums import ActionVariant
 
 from contracts import operations
 from contracts.admin.forms import DeclineForm
+from contracts.documents import pdf_response
 from contracts.models import Contract
+from contracts.one_page import one_page
 from contracts.renewals import ahead, due_renewals, last_day_to_decline
 from contracts.words import day_text
 from governance import clock
@@ -70,8 +72,38 @@ class RenewalPages(GovernedAdmin):
         return f"The renewal of {contract} is open again, until {day_text(last_day_to_decline(contract))}."
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.renewals_view)
-        return [path("renewals/", view, name="contracts_contract_renewals"), *super().get_urls()]
+        pages = {
+            "renewals": ("renewals/", self.renewals_view),
+            "one_page": ("<uuid:object_id>/page/", self.one_page_view),
+            "pdf": ("<uuid:object_id>/pdf/", self.pdf_view),
+        }
+        ours = [
+            path(route, self.admin_site.admin_view(view), name=f"contracts_contract_{name}")
+            for name, (route, view) in pages.items()
+        ]
+        return [*ours, *super().get_urls()]
+
+    def one_page_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """The contract in sentences."""
+        contract = self._seen(request, object_id)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{contract}, {contract.customer}",
+            "opts": self.opts,
+            "contract": contract,
+            "chapters": one_page(contract),
+        }
+        return render(request, "contracts/one_page.html", context)
+
+    def pdf_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """The same as a document."""
+        return pdf_response(self._seen(request, object_id))
+
+    def _seen(self, request: HttpRequest, object_id: Any) -> Contract:
+        contract: Contract = self.thing_or_404(request, str(object_id))
+        if not self.has_view_permission(request, contract):
+            raise PermissionDenied
+        return contract
 
     def renewals_view(self, request: HttpRequest) -> HttpResponse:
         """Contracts whose last day to decline comes in so many days, with what they come to in a year."""

@@ -147,6 +147,8 @@ PAGES = {
     "catalog_ratecardversion_impact": "ann dee cara cleo ada",
     "catalog_selectionrule_explain": EVERYBODY,
     "contracts_contract_renewals": DEALS,
+    "contracts_contract_one_page": DEALS,
+    "contracts_contract_pdf": DEALS,
     "quoting_quote_pdf": DEALS,
     "invoicing_invoice_pdf": BILLS,
     "ledger_journalentry_export": "cara ada",
@@ -271,6 +273,6 @@ API = {
 OPEN = {
     "", "favicon.ico", "health", "api/schema/", "api/docs/", "hooks/stripe",
     "q/<str:token>/", "q/<str:token>/pdf", "i/<str:token>/", "i/<str:token>/pdf",
-    "a/<str:token>/",
+    "a/<str:token>/", "a/<str:token>/contracts/<str:number>.pdf",
     "prices/<slug:key>", "prices/<slug:key>.json", "prices/<slug:key>/estimate",
 }  # fmt: skip
