@@ -151,7 +151,7 @@ def _invoices(contract: Contract) -> list[str]:
     tax = contract.customer.tax_percent
     return [
         _cycles(contract),
-        f"An invoice is drawn up when what is on it is due, and stays open for {contract.grace_hours} hours for late usage.",
+        f"An invoice is drawn up when what is on it is due, and open for {contract.grace_hours} hours for late usage.",
         f"It is to be paid within {contract.payment_terms_days} days, in {contract.currency}.",
         f"{percent_text(tax)} of tax is added." if tax else "No tax is added.",
     ]

@@ -20,7 +20,8 @@ READS = """\
 Quoin Inc. sells to Contoso Ltd, by contract {contract}. Dan Contoso signed it for Contoso Ltd on 15 December 2025. \
 The purchase order is PO-1.
 From 1 January 2026 to 30 June 2026, 6 months. Days are those of UTC. From 1 July 2026 it goes on for 12 months, \
-unless it is declined by 31 May 2026. Then prices, minimums, and commits with what they give access to are 3.5\u00a0% more.
+unless it is declined by 31 May 2026. \
+Then prices, minimums, and commits with what they give access to are 3.5\u00a0% more.
 Input tokens: 1 Jan – 30 Jun 2026: as much as is used. First 10,000,000 at $2.50 per million, then $2.00 per million. \
 On that 15\u00a0% off, at least $10.00. Charged monthly, in arrears.
 Platform fee (Free months): 1 Jan – 28 Feb 2026. $20.00 flat. On that 100\u00a0% off. Charged monthly, in arrears.
@@ -30,7 +31,7 @@ Prepaid usage: From 1 January 2026 to 30 June 2026 usage worth $40.00 is paid fr
 it costs $36.00. It is for Input tokens. Invoiced: $18.00 on 1 January 2026, $18.00 on 1 April 2026. \
 When it is used up, usage is invoiced at the prices above. What is left after 30 June 2026 expires.
 Months and other cycles begin on day 1 of a month. \
-An invoice is drawn up when what is on it is due, and stays open for 24 hours for late usage. \
+An invoice is drawn up when what is on it is due, and open for 24 hours for late usage. \
 It is to be paid within 30 days, in USD. No tax is added.
 What is written here changes only by an amendment, from the day that it names. \
 A part of a cycle is charged by its days. \
