@@ -1,35 +1,55 @@
-"""What PostgreSQL itself refuses about contracts: what was signed stays as it was signed."""
+"""What PostgreSQL itself refuses about contracts: what was signed changes only by an amendment."""
 
 import pgtrigger
 
+# A row that we can see and whose writer is still in progress was written by ourselves (see the catalog's guard of rates
+# for why its xmin is not simply compared with our transaction's number).
+_OURS = """pg_xact_status((pg_current_xact_id()::text::bigint
+    + age(pg_current_xact_id()::xid) - age({row}.xmin))::text::xid8) = 'in progress'"""
+_AMENDED = f"""EXISTS (SELECT FROM contracts_amendment a
+    WHERE a.contract_id = {{contract}} AND a.status = 'applied' AND {_OURS.format(row="a")})"""
+_SIGNED = f"EXISTS (SELECT FROM contracts_contract c WHERE c.id = {{contract}} AND {_OURS.format(row='c')})"
 
-def _moves_only(reason: str, *free: str, ends: bool) -> pgtrigger.Trigger:
-    """Refuses to delete a row, or to change another column than `free`; with `ends`, `end_at` only comes nearer."""
-    columns = "ARRAY[" + ", ".join(f"'{column}'" for column in free) + "]::text[]"
-    condition = f"(to_jsonb(NEW) - {columns}) = (to_jsonb(OLD) - {columns})"
-    if ends:
-        condition += " AND NEW.end_at <= OLD.end_at"
+# What an amendment may change of a contract itself; of its parts it moves the end alone.
+AMENDABLE = (
+    "status", "end_at", "purchase_order", "payment_terms_days", "renewal", "renewal_months", "notice_days",
+    "uplift_percent", "renewal_prices",
+)  # fmt: skip
+
+
+def _moves_only(reason: str, *free: str, amended: tuple[str, ...] = (), contract: str) -> pgtrigger.Trigger:
+    """Refuses to delete a row, or to change another column than `free`; those `amended` move with an amendment."""
     return pgtrigger.Trigger(
         name="signed_is_signed",
         when=pgtrigger.Before,
         operation=pgtrigger.Update | pgtrigger.Delete,
         func=f"""
-            IF TG_OP = 'UPDATE' AND {condition} THEN RETURN NEW; END IF;
+            IF TG_OP = 'UPDATE' AND {_same_but(free)} THEN RETURN NEW; END IF;
+            IF TG_OP = 'UPDATE' AND {_same_but((*free, *amended))} AND {_AMENDED.format(contract=contract)} THEN
+                RETURN NEW;
+            END IF;
             RAISE EXCEPTION '{reason}' USING ERRCODE = 'restrict_violation';
         """,
     )
+
+
+def _same_but(columns: tuple[str, ...]) -> str:
+    names = "ARRAY[" + ", ".join(f"'{column}'" for column in columns) + "]::text[]"
+    return f"(to_jsonb(NEW) - {names}) = (to_jsonb(OLD) - {names})"
 
 
 DECIDED_LATER = ("declined_at", "declined_by", "declined_because", "renewal_problem")
 
 
 def signed_is_signed() -> list[pgtrigger.Trigger]:
-    """Of a contract its end may come nearer and its renewal be decided on; an ended one does not come back.
+    """Of a contract its renewal may be decided on, and a few columns change where an amendment of it is applied.
 
     One that renews another begins when that is over, or later.
     """
     return [
-        _moves_only("a signed contract never changes", "status", "end_at", *DECIDED_LATER, ends=True),
+        _moves_only(
+            "a signed contract changes by an amendment alone", *DECIDED_LATER, amended=AMENDABLE, contract="OLD.id"
+        ),
         pgtrigger.Trigger(
             name="renewals_follow",
             when=pgtrigger.Before,
@@ -45,44 +65,47 @@ def signed_is_signed() -> list[pgtrigger.Trigger]:
                 RETURN NEW;
             """,
         ),
-        pgtrigger.Trigger(
-            name="ended_is_ended",
-            when=pgtrigger.Before,
-            operation=pgtrigger.Update,
-            func="""
-                IF OLD.status = 'ended' AND NEW IS DISTINCT FROM OLD THEN
-                    RAISE EXCEPTION 'a contract that was ended stays so' USING ERRCODE = 'restrict_violation';
-                END IF;
-                RETURN NEW;
-            """,
-        ),
     ]
 
 
 MADE_BY_AGREEMENT = "NEW.rule_id IS NOT NULL OR NEW.rolled_from_id IS NOT NULL"
 
 
-def agreed_with_the_contract(reason: str, *free: str, ends: bool = False, later: str = "") -> list[pgtrigger.Trigger]:
-    """A part of a contract is written in the transaction that signs it; later only `free` columns may move.
+def agreed_with_the_contract(
+    reason: str, *free: str, amended: tuple[str, ...] = (), later: str = ""
+) -> list[pgtrigger.Trigger]:
+    """A part of a contract is added in the transaction that signs or amends it, which also moves its columns `amended`.
 
-    `later` names a condition under which a row may be added afterwards, because something agreed foresaw it.
-
-    A contract row that we can see and whose writer is still in progress was written by ourselves (see the catalog's
-    guard of rates for why its xmin is not simply compared with our transaction's number).
+    Columns `free` move at any time. `later` names a condition under which a row may be added at any time, because
+    something agreed foresaw it.
     """
+    added = [_SIGNED.format(contract="NEW.contract_id"), _AMENDED.format(contract="NEW.contract_id")]
     return [
-        _moves_only(reason, *free, ends=ends),
+        _moves_only(reason, *free, amended=amended, contract="OLD.contract_id"),
         pgtrigger.Trigger(
             name="agreed_at_signature",
             when=pgtrigger.Before,
             operation=pgtrigger.Insert,
-            declare=[("is_being_signed", "boolean")],
-            func="""
-                SELECT pg_xact_status((pg_current_xact_id()::text::bigint
-                        + age(pg_current_xact_id()::xid) - age(xmin))::text::xid8) = 'in progress'
-                    INTO is_being_signed FROM contracts_contract WHERE id = NEW.contract_id;
-                IF is_being_signed FORESEEN THEN RETURN NEW; END IF;
-                RAISE EXCEPTION 'nothing is added to a signed contract' USING ERRCODE = 'restrict_violation';
-            """.replace("FORESEEN", f"OR {later}" if later else ""),
+            func=f"""
+                IF {" OR ".join([*added, later] if later else added)} THEN RETURN NEW; END IF;
+                RAISE EXCEPTION 'nothing is added to a signed contract but by an amendment'
+                    USING ERRCODE = 'restrict_violation';
+            """,
         ),
     ]
+
+
+def applied_is_applied() -> pgtrigger.Trigger:
+    """An amendment that was applied or withdrawn stays as it is, and none is ever deleted."""
+    return pgtrigger.Trigger(
+        name="applied_is_applied",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update | pgtrigger.Delete,
+        func="""
+            IF TG_OP = 'DELETE' OR OLD.status IN ('applied', 'withdrawn') OR NEW.contract_id <> OLD.contract_id
+                OR NEW.number <> OLD.number THEN
+                RAISE EXCEPTION 'an amendment that was decided never changes' USING ERRCODE = 'restrict_violation';
+            END IF;
+            RETURN NEW;
+        """,
+    )

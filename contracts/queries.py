@@ -4,14 +4,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import connection
 from django.db.models import Prefetch, QuerySet
 
 from catalog.editions import Agreement, Edition, PriceBook
-from catalog.models import SelectionRule
+from catalog.models import Product, SelectionRule
 from catalog.prices import price_book
+from contracts.amending import Amended, products_in
+from contracts.changes import Change
 from contracts.models import (
     Commit,
     CommitInstalment,
@@ -22,6 +24,7 @@ from contracts.models import (
 )
 from contracts.overrides import AgreedOverride
 from contracts.terms import (
+    AgreedCommit,
     ContractTerm,
     Deal,
     DealCommit,
@@ -29,6 +32,7 @@ from contracts.terms import (
     DealLine,
     agreed_terms,
 )
+from governance.acts import Refused
 from metering.postgres.copying import array
 from pricing.drawdown import Kind
 from pricing.periods import anchored
@@ -80,6 +84,38 @@ def deals_of(contracts: Iterable[Contract]) -> dict[Any, Deal]:
     return {pk: _deal(contract, lines[pk], overrides, commits[pk], book) for pk, contract in found.items()}
 
 
+def amended(
+    contract: Contract, changes: Sequence[Change], *, effective_at: datetime, at: datetime
+) -> tuple[Deal, Deal, Amended]:
+    """What the contract holds, what it would hold after these changes, and the rows that make it so, not saved.
+
+    Always the same number of queries. `Refused` if the changes cannot be made, or what they come to cannot be priced.
+    """
+    contract = Contract.objects.select_related("customer").get(pk=contract.pk)
+    lines, overrides, commits = _lines([contract.pk])[contract.pk], overrides_in([contract.pk]), _commits([contract.pk])
+    products = Product.objects.filter(key__in=products_in(changes)).select_related("meter")
+    # Another product may come at the contract's prices, or following its card.
+    candidates = [ContractLine(product=each, prices=prices) for each in products for prices in Prices.values[:2]]
+    book = _book([contract], {contract.pk: [*lines, *candidates]})
+    before = _deal(contract, lines, overrides, commits[contract.pk], book)
+
+    def term_of(line: ContractLine) -> ContractTerm | None:
+        return next(iter(agreed_terms(_deal(contract, [line], overrides, [], book))), None)
+
+    by_key = {each.key: each for each in products}
+    by_key.update((line.product.key, line.product) for line in lines)
+    ended_at = contract.end_at
+    rows = Amended(contract, [*lines], term_of, by_key, effective_at, at).apply(changes)
+    if contract.end_at > ended_at and contract.renewed_by.filter(start_at__lt=contract.end_at).exists():
+        raise Refused(f"{contract} was renewed; what renews it has begun by then.")
+    for override in rows.overrides:
+        overrides[contract.pk, override.product_id].append(agreed_override(override))
+    added = [_unsaved_commit(agreed, start, contract.end_at) for agreed, start in rows.commits]
+    after = _deal(contract, rows.lines, overrides, [*commits[contract.pk], *added], book)
+    agreed_terms(after)
+    return before, after, rows
+
+
 def _book(contracts: Iterable[Contract], lines: Mapping[UUID, list[ContractLine]]) -> PriceBook:
     """Every price that the lines of these contracts may need."""
     cards: set[UUID] = set()
@@ -117,12 +153,15 @@ def overrides_in(contracts: Collection[UUID] | QuerySet[Any]) -> dict[tuple[UUID
     """The overrides of these contracts, given by id or as a query for ids, by contract and product. One query."""
     result = defaultdict(list)
     for each in Override.objects.filter(contract__in=contracts):
-        result[each.contract_id, each.product_id].append(
-            AgreedOverride(
-                str(each.pk), each.charge, each.multiplier, each.priority, each.start_at, each.end_at, each.agreed_at
-            )
-        )
+        result[each.contract_id, each.product_id].append(agreed_override(each))
     return result
+
+
+def agreed_override(row: Override) -> AgreedOverride:
+    """The price as the deal holds it."""
+    return AgreedOverride(
+        str(row.pk), row.charge, row.multiplier, row.priority, row.start_at, row.end_at, row.agreed_at
+    )
 
 
 def _commits(contracts: Collection[UUID]) -> dict[UUID, list[DealCommit]]:
@@ -151,6 +190,21 @@ def _commits(contracts: Collection[UUID]) -> dict[UUID, list[DealCommit]]:
             )
         )
     return result
+
+
+def _unsaved_commit(agreed: AgreedCommit, start: datetime, end: datetime) -> DealCommit:
+    return DealCommit(
+        pk=uuid4(),
+        name=agreed.name,
+        access_amount=agreed.access_amount,
+        price=agreed.price,
+        product_keys=agreed.product_keys,
+        instalments=[DealInstalment(1, agreed.price, start)],
+        start=start,
+        end=end,
+        balance=agreed.access_amount,
+        priority=agreed.priority,
+    )
 
 
 def _deal(

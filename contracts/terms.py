@@ -242,10 +242,10 @@ class ContractTerm:
 def agreed_terms(deal: Deal) -> list[ContractTerm]:
     """The deal as terms to rate: its lines in order, then the instalments of its commits.
 
-    `Refused` if something cannot be priced.
+    A line that was ended before it began is none. `Refused` if something cannot be priced.
     """
     return [
-        *(_line(deal, line) for line in deal.lines),
+        *(_line(deal, line) for line in deal.lines if line.start < line.end),
         *(_instalment(deal, commit, each) for commit in deal.commits for each in commit.instalments),
     ]
 

@@ -16,6 +16,13 @@ DEFAULTS = [
         Decimal(20),
         DEAL_DESK,
     ),
+    (
+        "Discount by an amendment",
+        "contracts.amendment",
+        "discount_percent",
+        Decimal(10),
+        DEAL_DESK,
+    ),
     ("Publication of prices", "catalog.ratecardversion", "publication", Decimal(0), FINANCE),
 ]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -119,15 +120,18 @@ def still_owed(agreed: Iterable[Agreed], rated: Iterable[RatedLine], billed: Ite
     """What the terms come to, less what was billed, slot by slot; by start of the period, then in the order of terms.
 
     A slot (term and period) that was billed before gives a difference with its original period, at the tax it was
-    billed with. What differs neither in quantity nor in amount is left out.
+    billed with. An agreed quantity whose time got shorter or longer gives one for the time between: the leg of a
+    change. What differs neither in quantity nor in amount is left out.
     """
-    been: dict[Slot, Line] = {(line.term, line.period): line for line in billed}
+    been = {(line.term, line.period): line for line in _with_legs(billed)}
     known = {each.term.key: each for each in agreed}
     lines = []
     for rating in rated:
         line = _line(rating, known[rating.key])
         earlier = been.pop((rating.key, rating.period), None)
         lines.append(line if earlier is None else _difference(line, earlier))
+    if been:
+        lines = _cut(lines, been)
     lines += [_taken_back(earlier) for earlier in been.values()]
     lines.sort(key=lambda line: line.period.start)
     return [line for line in lines if line.amount or line.quantity]
@@ -217,6 +221,97 @@ def _taken_back(earlier: Line) -> Line:
         waterfall=(_step("billed", "billed before", -earlier.amount, -earlier.amount, "earlier invoices"),),
         is_late=True,
     )
+
+
+def _with_legs(billed: Iterable[Line]) -> list[Line]:
+    """What was billed, the legs of changes added to what they are legs of."""
+    by_term: dict[str, list[Line]] = defaultdict(list)
+    for line in billed:
+        by_term[line.term].append(line)
+    made: list[Line] = []
+    for some in by_term.values():
+        # What comes to nothing was taken back as a whole, and is nobody's leg.
+        made += [line for line in some if not (line.amount or line.quantity)]
+        group: list[Line] = []
+        for line in sorted((line for line in some if line.amount or line.quantity), key=lambda each: each.period):
+            if group and line.period.start >= max(each.period.end for each in group):
+                made.append(_merged(group))
+                group = []
+            group.append(line)
+        made += [_merged(group)] if group else []
+    return made
+
+
+def _cut(lines: list[Line], been: dict[Slot, Line]) -> list[Line]:
+    """The lines, those of agreed quantities that are another length of what was billed as legs; takes that from `been`.
+
+    Where a price cuts them too, what was billed is taken back and they are charged anew, unless both come to the same.
+    """
+    left: dict[str, list[Line]] = defaultdict(list)
+    for earlier in been.values():
+        if earlier.kind == CHARGE and (earlier.amount or earlier.quantity):
+            left[earlier.term].append(earlier)
+    fresh = [line for line in lines if line.term in left and not (line.is_metered or line.is_late)]
+    made: dict[int, Line | None] = {}
+    for line in fresh:
+        same = _overlapping(line.period, left[line.term])
+        if not same or id(line) in made:
+            continue
+        parts = [each for each in fresh if each.term == line.term and _overlapping(each.period, same)]
+        legs = [_leg(line, _merged(same))] if len(parts) == 1 else _nothing_new(parts, _merged(same))
+        if legs is None:
+            continue
+        made |= dict(zip(map(id, parts), legs, strict=True))
+        for earlier in same:
+            del been[earlier.term, earlier.period]
+    found = (made.get(id(line), line) for line in lines)
+    return [line for line in found if line is not None]
+
+
+def _nothing_new(parts: Sequence[Line], earlier: Line) -> list[None] | None:
+    """Nothing for each part, if together they are what was billed."""
+    span = Period(min(each.period.start for each in parts), max(each.period.end for each in parts))
+    is_same = span == earlier.period and sum((each.amount for each in parts), ZERO) == earlier.amount
+    return [None] * len(parts) if is_same else None
+
+
+def _leg(line: Line, earlier: Line) -> Line:
+    """What the line comes to less what was billed of it, for the time by which it got shorter or longer.
+
+    Below zero it is the credit of a change: never more than was charged and not credited yet.
+    """
+    until, end = earlier.period.end, line.period.end
+    made = _difference(line, earlier)
+    if until == end:
+        return replace(made, quantity=ZERO)
+    quantity = line.quantity if until < end else -line.quantity
+    return replace(made, period=Period(min(until, end), max(until, end)), quantity=quantity)
+
+
+def _overlapping(period: Period, billed: Sequence[Line]) -> list[Line]:
+    """What was billed for this time, and for the time of that, and so on."""
+    found: list[Line] = []
+    periods = [period]
+    while more := [each for each in billed if each not in found and any(each.period.overlap(one) for one in periods)]:
+        found += more
+        periods = [each.period for each in more]
+    return found
+
+
+def _merged(billed: Sequence[Line]) -> Line:
+    """One line for the time that these leave of what they were billed for, and for the money."""
+    if len(billed) == 1:
+        return billed[0]
+    first = min(billed, key=lambda each: (each.period.start, -each.amount))
+    edges = sorted({edge for each in billed for edge in (each.period.start, each.period.end)})
+    held = [
+        (Period(start, end), quantity)
+        for start, end in pairwise(edges)
+        if (quantity := sum((each.quantity for each in billed if each.period.overlap(Period(start, end))), ZERO))
+    ]
+    amount = sum((each.amount for each in billed), ZERO)
+    period = Period(held[0][0].start, held[-1][0].end) if held else first.period
+    return replace(first, period=period, quantity=held[0][1] if held else ZERO, amount=amount, exact=plain(amount))
 
 
 def _of_one_closing(lines: list[Line], through: datetime, grace: timedelta) -> list[Line]:

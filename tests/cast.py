@@ -14,7 +14,8 @@ from catalog import operations as catalog
 from catalog.models import Product, RateCard, RateCardVersion
 from config.cast import CAST
 from contracts import operations as contracts
-from contracts.models import Contract, Customer, LegalEntity
+from contracts.changes import ChangeContract
+from contracts.models import Amendment, Contract, Customer, LegalEntity
 from governance import approvals, roles
 from governance.acts import Act
 from governance.change import change
@@ -290,6 +291,13 @@ def unpriced_usage(contract: Contract, **fields: Any) -> UnpricedUsage:
 def signed_contract(**fields: Any) -> Contract:
     """The offer, sent and accepted by Dan."""
     return quoting.accept(sent(**fields), name="Dan Contoso", from_ip="192.0.2.7", act=dans())
+
+
+def withdrawn_amendment(contract: Contract) -> Amendment:
+    """Another purchase order, which the customer thought better of."""
+    changes, cara = [ChangeContract(purchase_order="PO-1")], act("cara", "They thought better of it")
+    draft = contracts.draft_amendment(contract, changes=changes, effective_at=contract.start_at, act=cara)
+    return contracts.withdraw_amendment(draft, act=cara)
 
 
 def resolution() -> OutcomeDefinition:

@@ -1,6 +1,7 @@
 """Tables of contracts, by subject."""
 
 from contracts.models.agreements import Contract, ContractLine, Override
+from contracts.models.amendments import Amendment
 from contracts.models.commits import Commit, CommitEntry, CommitInstalment, CommitRule, CommitTerms
 from contracts.models.parties import AMOUNT, PERCENT, QUANTITY, Customer, LegalEntity
 
@@ -8,6 +9,7 @@ __all__ = [
     "AMOUNT",
     "PERCENT",
     "QUANTITY",
+    "Amendment",
     "Commit",
     "CommitEntry",
     "CommitInstalment",

@@ -37,7 +37,7 @@ class Contract(Entity, Lifecycle):
         KEPT = "kept", "As agreed"
         CARD = "card", "Rate card at renewal"
 
-    TRANSITIONS = {Status.ACTIVE: {Status.ENDED}, Status.ENDED: set()}
+    TRANSITIONS = {Status.ACTIVE: {Status.ENDED}, Status.ENDED: {Status.ACTIVE}}
 
     number = models.CharField(max_length=40, unique=True)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="contracts")
@@ -121,7 +121,7 @@ class ContractLine(Entity):
     """One product agreed for a time. Metered products have no quantity; the price comes from the rate card version.
 
     A ramp is several lines of a product, one after the other, each with its `label`; a free period is one with all of
-    its price off.
+    its price off. What an amendment changes of a line ends it, and another line replaces it.
     """
 
     customer_path = "contract__customer"
@@ -146,6 +146,9 @@ class ContractLine(Entity):
     pinned_version = models.ForeignKey(
         RateCardVersion, models.PROTECT, null=True, blank=True, related_name="pinned_by_lines"
     )
+    replaces = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="replaced_by", help_text="the line it goes on from"
+    )
     start_at = models.DateTimeField()
     end_at = models.DateTimeField()
 
@@ -166,7 +169,7 @@ class ContractLine(Entity):
         ]
         triggers = [
             *Entity.Meta.triggers,
-            *guards.agreed_with_the_contract("an agreed line never changes but in its end", "end_at", ends=True),
+            *guards.agreed_with_the_contract("an agreed line never changes but in its end", amended=("end_at",)),
         ]
 
     def __str__(self) -> str:

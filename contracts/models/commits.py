@@ -101,7 +101,7 @@ class CommitRule(CommitTerms, Entity):
         ]
         triggers = [
             *Entity.Meta.triggers,
-            *guards.agreed_with_the_contract("an agreed rule never changes but in its end", "end_at", ends=True),
+            *guards.agreed_with_the_contract("an agreed rule never changes but in its end", amended=("end_at",)),
         ]
 
     def __str__(self) -> str:
@@ -136,8 +136,7 @@ class Commit(CommitTerms, Entity):
             *guards.agreed_with_the_contract(
                 "an agreed commit never changes but in its end",
                 "balance",
-                "end_at",
-                ends=True,
+                amended=("end_at",),
                 later=guards.MADE_BY_AGREEMENT,
             ),
             pgtrigger.Trigger(

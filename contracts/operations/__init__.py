@@ -1,5 +1,14 @@
-"""The verbs of contracts: keep customers and sellers, sign, renew, end."""
+"""The verbs of contracts: keep customers and sellers, sign, amend, renew, end."""
 
+from contracts.operations.amending import (
+    amend,
+    apply_amendment,
+    draft_amendment,
+    end_contract,
+    redraft_amendment,
+    submit_amendment,
+    withdraw_amendment,
+)
 from contracts.operations.parties import (
     assign_customer,
     create_customer,
@@ -9,19 +18,25 @@ from contracts.operations.parties import (
     update_legal_entity,
 )
 from contracts.operations.renewing import decline_renewal, renew_contract, renew_due, reopen_renewal
-from contracts.operations.signing import end_contract, sign_contract
+from contracts.operations.signing import sign_contract
 
 __all__ = [
+    "amend",
+    "apply_amendment",
     "assign_customer",
     "create_customer",
     "create_legal_entity",
     "decline_renewal",
+    "draft_amendment",
     "end_contract",
+    "redraft_amendment",
     "renew_contract",
     "renew_due",
     "reopen_renewal",
     "sign_contract",
+    "submit_amendment",
     "unassign_customer",
     "update_customer",
     "update_legal_entity",
+    "withdraw_amendment",
 ]

@@ -1,18 +1,17 @@
-"""Signing a contract, and ending it before its time."""
-
-from datetime import date
+"""Signing a contract."""
 
 from contracts import queries
+from contracts.amending import must_not_measure_twice
 from contracts.checks import check_line_money, check_money, checked
 from contracts.models import Contract
 from contracts.numbers import next_number
-from contracts.operations.writing import must_not_measure_twice, write_commit, write_line, write_override
+from contracts.operations.writing import measured_days, write_commit, write_line, write_override
 from contracts.renewals import last_day
 from contracts.terms import SignedTerms, term_of_contract
 from contracts.words import day_text
 from governance.acts import Act, Refused
 from governance.change import change, locked
-from pricing.periods import Period, midnight
+from pricing.periods import Period
 
 
 def sign_contract(terms: SignedTerms, *, act: Act) -> Contract:
@@ -48,7 +47,7 @@ def sign_contract(terms: SignedTerms, *, act: Act) -> Contract:
         _must_follow(contract)
         contract.number = next_number(Contract, "C", act.at.year)
         checked(contract).save()
-        must_not_measure_twice(terms.lines, contract)
+        must_not_measure_twice(measured_days(terms.lines, contract))
         for position, line in enumerate(terms.lines, 1):
             write_line(contract, line, position)
         for price in terms.overrides:
@@ -56,25 +55,6 @@ def sign_contract(terms: SignedTerms, *, act: Act) -> Contract:
         for commit in terms.commits:
             write_commit(contract, commit, act)
         queries.terms_of([contract])  # what cannot be rated is refused here, not on billing day
-    return contract
-
-
-def end_contract(contract: Contract, *, end_on: date, act: Act) -> Contract:
-    """End it before the first instant of `end_on` (local). What was used until then is still billed.
-
-    A day before the start, or after the agreed end, is refused; what was bought in advance is not given back here.
-    """
-    with change("contract.ended", contract, act):
-        contract = locked(contract)
-        end_at = midnight(end_on, contract.time_zone)
-        if not contract.start_at < end_at <= contract.end_at:
-            raise Refused("A contract ends after its first day and not later than agreed.")
-        contract.become(Contract.Status.ENDED)
-        contract.end_at = end_at
-        contract.save()
-        for line in contract.lines.select_for_update().filter(end_at__gt=end_at):
-            line.end_at = max(end_at, line.start_at)
-            line.save()
     return contract
 
 

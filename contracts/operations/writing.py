@@ -1,7 +1,7 @@
 """Writing down the parts of a contract: its lines, the prices of it alone, its commits."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from catalog.models import Product
 from contracts.checks import check_money, checked
@@ -54,8 +54,8 @@ def write_override(contract: Contract, price: AgreedPrice, act: Act) -> Override
     return row
 
 
-def write_commit(contract: Contract, agreed: AgreedCommit, act: Act) -> Commit:
-    """A commit as long as the contract, with its instalments, granted."""
+def write_commit(contract: Contract, agreed: AgreedCommit, act: Act, *, start_at: datetime | None = None) -> Commit:
+    """A commit to the end of the contract, from its start unless said, with its instalments, granted."""
     commit = Commit(
         contract=contract,
         name=agreed.name,
@@ -63,7 +63,7 @@ def write_commit(contract: Contract, agreed: AgreedCommit, act: Act) -> Commit:
         price=agreed.price,
         product_keys=list(agreed.product_keys),
         priority=agreed.priority,
-        start_at=contract.start_at,
+        start_at=start_at or contract.start_at,
         end_at=contract.end_at,
     )
     commit.save()
@@ -73,15 +73,9 @@ def write_commit(contract: Contract, agreed: AgreedCommit, act: Act) -> Commit:
     return commit
 
 
-def must_not_measure_twice(lines: Iterable[AgreedLine], contract: Contract) -> None:
-    """`Refused` where two lines of one measured product run at once."""
-    measured: dict[Product, list[Period]] = defaultdict(list)
-    for line in lines:
-        if line.product.meter_id is not None:
-            period = _days_of(line, contract)
-            if any(period.overlap(other) for other in measured[line.product]):
-                raise Refused(f"{line.product.name} is measured: two lines at once would bill the same usage twice.")
-            measured[line.product].append(period)
+def measured_days(lines: Iterable[AgreedLine], contract: Contract) -> Iterator[tuple[Product, Period]]:
+    """Each product with the time it is agreed for."""
+    return ((line.product, _days_of(line, contract)) for line in lines)
 
 
 def _days_of(line: AgreedLine, contract: Contract) -> Period:

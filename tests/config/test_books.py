@@ -56,7 +56,7 @@ BREAKS = {
     "Invoice numbers rise with the time of issue.": [
         "UPDATE invoicing_invoice SET issued_at = issued_at - interval '1 year' WHERE sequence = 3",
     ],
-    "No agreed line was billed for two periods that overlap without being the same.": [
+    "No agreed line was billed twice for any time; what was given back of it makes room.": [
         "UPDATE invoicing_invoiceline SET period_end = period_end + interval '1 day' WHERE kind = 'charge'",
     ],
     "An invoice is paid exactly when its payments and credits reach its total.": [

@@ -63,6 +63,7 @@ def build() -> World:
     invoicing.bill_due(through=BILLING_DAY, act=act("Billing day"))
     for contract in signed:
         cast.unpriced_usage(contract)
+        cast.withdrawn_amendment(contract)
     for buyer in buyers:
         cast.outcomes(buyer.key)
     chains = [chain(contract) for contract in signed]

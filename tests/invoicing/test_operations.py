@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from contracts import operations as contracts
+from contracts.changes import EndLine
 from contracts.models import CommitEntry, Contract, Customer
 from governance import approvals
 from governance.acts import Refused
@@ -89,11 +90,9 @@ def test_an_issued_invoice_is_not_finalized_again(month: Invoice) -> None:
 def test_an_invoice_paid_wholly_by_the_commit_is_paid_at_once(ann: User, contoso: Customer, legal_entity) -> None:
     card = books.standard_card(ann)
     contract = books.sign(card, contoso, legal_entity)
-    contracts.end_contract(contract, end_on=date(2026, 1, 2), act=act("Only usage"))
     fee = contract.lines.get(product__key="platform-fee")
-    with change("contract.amended", contract, act("No fee")):
-        fee.end_at = fee.start_at
-        fee.save()
+    contracts.amend(contract, EndLine(str(fee.pk), "now"), effective_at=contract.start_at, act=act("No fee"))
+    contracts.end_contract(contract, end_on=date(2026, 1, 2), act=act("Only usage"))
     use(contoso, 1_000_000, 0, at=contract.start_at)
     bill(FEB_2)
     month = month_invoice(contract)
