@@ -5,7 +5,7 @@ Applying saves these rows, and a preview prices them; so what was shown is what 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import singledispatchmethod
@@ -218,12 +218,11 @@ class Amended:
 
     @_make.register
     def _change_contract(self, change: ChangeContract) -> None:
-        for name in ChangeContract.__slots__:
-            value, what = getattr(change, name), self.contract._meta.get_field(name)
+        for name, value in asdict(change).items():
             if value is not None:
                 setattr(self.contract, name, value)
-                words = dict(what.choices).get(value, value) if what.choices else value
-                self.said.append(f"{capfirst(what.verbose_name)}: {words or 'none'}")
+                words = getattr(self.contract, f"get_{name}_display", lambda given=value: given)()
+                self.said.append(f"{capfirst(name.replace('_', ' '))}: {words or 'none'}")
 
     # ------------------------------------------------------------ what they share
     def _must_run(self) -> None:
