@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import display
@@ -24,7 +25,20 @@ from governance.doors import may
 SEE_MARGIN = "governance.see_margin"
 EDIT = "catalog.change_product"
 KIND_COLOURS = {"usage": "info", "recurring": "success", "one_time": "warning"}
-DESCRIBED = ("name", "unit", "internal_unit", "revenue_account", "recognition", "tax_code", "description")
+DESCRIBED = ("name", "unit", "internal_unit", "revenue_account", "recognition", "tax_code", "tags", "description")
+
+
+class TagFilter(admin.SimpleListFilter):
+    """Products with a tag."""
+
+    title, parameter_name = "tag", "tag"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        tags = sorted({tag for tags in Product.objects.values_list("tags", flat=True) for tag in tags})
+        return [(tag, tag) for tag in tags]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product] | None:
+        return queryset.filter(tags__contains=[self.value()]) if self.value() else queryset
 
 
 @admin.register(Product)
@@ -33,10 +47,10 @@ class ProductAdmin(GovernedAdmin):
 
     operations_for_saving = True
     form = ProductForm
-    list_display = ["name", "key", "shown_kind", "meter", "unit", "revenue_account", "is_active"]
-    list_filter = ["kind", "is_active"]
+    list_display = ["name", "key", "shown_kind", "meter", "unit", "shown_tags", "revenue_account", "is_active"]
+    list_filter = ["kind", "is_active", TagFilter]
     list_select_related = ["meter"]
-    search_fields = ["name", "key", "description"]
+    search_fields = ["name", "key", "description", "tags"]
     prepopulated_fields = {"key": ["name"]}
     actions_detail = ["add_cost", "grant", "revoke", "delete_unused"]
     change_form_outer_before_template = "catalog/product.html"
@@ -48,7 +62,7 @@ class ProductAdmin(GovernedAdmin):
         return {} if obj else super().get_prepopulated_fields(request, obj)
 
     def get_fieldsets(self, request: HttpRequest, obj: Product | None = None) -> Any:
-        what = ["name", "key", ("kind", "meter"), ("unit", "internal_unit"), "description"]
+        what = ["name", "key", ("kind", "meter"), ("unit", "internal_unit"), "tags", "description"]
         books = [("revenue_account", "tax_code"), "recognition"]
         if obj:
             books.append("is_active")
@@ -67,6 +81,10 @@ class ProductAdmin(GovernedAdmin):
     @display(description="Kind", ordering="kind", label=KIND_COLOURS)
     def shown_kind(self, product: Product) -> tuple[str, str]:
         return product.kind, product.get_kind_display()
+
+    @display(description="Tags")
+    def shown_tags(self, product: Product) -> str:
+        return ", ".join(product.tags) or "—"
 
     # ------------------------------------------------------------ the verbs
     @operation(

@@ -38,9 +38,13 @@ class ProductForm(forms.ModelForm):
         model = Product
         fields = [
             "name", "key", "kind", "meter", "unit", "internal_unit", "revenue_account", "recognition", "tax_code",
-            "description", "is_active",
+            "tags", "description", "is_active",
         ]  # fmt: skip
-        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 3}), "tags": UnfoldAdminTextInputWidget()}
+        help_texts = {
+            "tags": "With a comma between them. Commits and prices of contracts may name a tag instead of products, so "
+            "a change of tags changes what these cover from then on."
+        }
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -55,11 +55,11 @@ class FollowerLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """The followers of some cards; lines by contract, overrides by contract and product."""
+    """The followers of some cards; lines and overrides by contract."""
 
     followers: list[Follower]
     lines: Mapping[UUID, list[FollowerLine]]
-    overrides: Mapping[tuple[UUID, UUID], list[AgreedOverride]]
+    overrides: Mapping[UUID, list[AgreedOverride]]
 
 
 def followers_of(cards: Collection[UUID], at: datetime) -> QuerySet[Contract]:

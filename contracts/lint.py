@@ -1,7 +1,7 @@
 """Rules of price lint that look at contracts: those that follow the card, or one based on it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -16,6 +16,9 @@ from catalog.lint.walk import listed
 from catalog.models import Product, RateCardVersion
 from contracts.following import followers_of
 from contracts.models import ContractLine, Override
+from contracts.overrides import AgreedOverride
+from contracts.queries import agreed_override
+from pricing.charges import Charge
 
 Found = Iterable[tuple[str, str]]
 Reach = RateCardVersion.Reach
@@ -73,13 +76,15 @@ def idle_override(candidate: Candidate) -> Found:
         .order_by("contract__number", "pk")
     )
     offered = _offered(candidate)
+    products = Product.objects.in_bulk({product for offers in offered.values() for product in offers})
     idle: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in overrides:
-        offers = offered[each.contract.rate_card_id]
-        if why := _why_idle(each, offers):
-            idle[each.product.name, why].append(each.contract.number)
-    for (product, why), numbers in idle.items():
-        yield product, f"The override in {listed(numbers)} shadows nothing: {why}. Take it out with the next amendment."
+        price, offers = agreed_override(each), offered[each.contract.rate_card_id]
+        covered = [offer.charge for product, offer in offers.items() if price.covers(products[product])]
+        if why := _why_idle(price, covered):
+            idle[each.product.name if each.product else price.target.strip(), why].append(each.contract.number)
+    for (where, why), numbers in idle.items():
+        yield where, f"The override in {listed(numbers)} shadows nothing: {why}. Take it out with the next amendment."
 
 
 @rule("renewed_by_nobody", Severity.NOTE, "prices for renewals on a card that no contract follows")
@@ -98,13 +103,13 @@ def _offered(candidate: Candidate) -> Mapping[UUID, Mapping[UUID, Offer]]:
     return {card: offers_at(book, card, starts) for card in candidate.cards}
 
 
-def _why_idle(each: Override, offers: Mapping[UUID, Offer]) -> str:
-    offer = offers.get(each.product_id)
-    if offer is None:
-        return "the card does not price the product"
-    if each.multiplier == 1:
+def _why_idle(price: AgreedOverride, covered: Collection[Charge]) -> str:
+    if not covered:
+        return "the card does not price the product" if price.product else "the card prices nothing that it is for"
+    if price.multiplier == 1 or (price.tiers and all(each.multiplier == 1 for each in price.tiers)):
         return "it multiplies the price by 1"
-    return "it is the list price" if each.charge == offer.charge else ""
+    is_list = not price.dimensions and all(price.charge == charge for charge in covered)
+    return "it is the list price" if is_list else ""
 
 
 def _need(count: int, first: str) -> str:

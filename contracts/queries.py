@@ -22,7 +22,7 @@ from contracts.models import (
     Customer,
     Override,
 )
-from contracts.overrides import AgreedOverride
+from contracts.overrides import AgreedOverride, factors_of
 from contracts.terms import (
     AgreedCommit,
     ContractTerm,
@@ -109,7 +109,7 @@ def amended(
     if contract.end_at > ended_at and contract.renewed_by.filter(start_at__lt=contract.end_at).exists():
         raise Refused(f"{contract} was renewed; what renews it has begun by then.")
     for override in rows.overrides:
-        overrides[contract.pk, override.product_id].append(agreed_override(override))
+        overrides[contract.pk].append(agreed_override(override))
     added = [_unsaved_commit(agreed, start, contract.end_at) for agreed, start in rows.commits]
     after = _deal(contract, rows.lines, overrides, [*commits[contract.pk], *added], book)
     agreed_terms(after)
@@ -149,18 +149,28 @@ def _lines(contracts: Collection[UUID]) -> dict[UUID, list[ContractLine]]:
     return result
 
 
-def overrides_in(contracts: Collection[UUID] | QuerySet[Any]) -> dict[tuple[UUID, UUID], list[AgreedOverride]]:
-    """The overrides of these contracts, given by id or as a query for ids, by contract and product. One query."""
+def overrides_in(contracts: Collection[UUID] | QuerySet[Any]) -> dict[UUID, list[AgreedOverride]]:
+    """The overrides of these contracts, given by id or as a query for ids, by contract. One query."""
     result = defaultdict(list)
     for each in Override.objects.filter(contract__in=contracts):
-        result[each.contract_id, each.product_id].append(agreed_override(each))
+        result[each.contract_id].append(agreed_override(each))
     return result
 
 
 def agreed_override(row: Override) -> AgreedOverride:
     """The price as the deal holds it."""
     return AgreedOverride(
-        str(row.pk), row.charge, row.multiplier, row.priority, row.start_at, row.end_at, row.agreed_at
+        str(row.pk),
+        row.charge,
+        row.multiplier,
+        row.priority,
+        row.start_at,
+        row.end_at,
+        row.agreed_at,
+        tiers=factors_of(row.tiers),
+        product=row.product_id,
+        product_tags=tuple(row.product_tags),
+        dimensions=tuple(sorted(row.dimensions.items())),
     )
 
 
@@ -210,7 +220,7 @@ def _unsaved_commit(agreed: AgreedCommit, start: datetime, end: datetime) -> Dea
 def _deal(
     contract: Contract,
     lines: Iterable[ContractLine],
-    overrides: Mapping[tuple[UUID, UUID], list[AgreedOverride]],
+    overrides: Mapping[UUID, list[AgreedOverride]],
     commits: Sequence[DealCommit],
     book: PriceBook,
 ) -> Deal:
@@ -226,7 +236,7 @@ def _deal(
                 line.start_at,
                 line.end_at,
                 editions_of(contract, line, book),
-                overrides.get((contract.pk, line.product_id), ()),
+                [each for each in overrides.get(contract.pk, ()) if each.covers(line.product)],
                 line.label,
                 line.price_factor,
             )

@@ -12,6 +12,7 @@ from catalog.models import Product, RateCardVersion
 from catalog.prices import base_of
 from catalog.queries import version_at
 from contracts.models import Commit, Contract
+from contracts.overrides import factors_of
 from contracts.queries import deals_of
 from contracts.terms import (
     AgreedCommit,
@@ -217,7 +218,17 @@ def _line(line: Any, contract: Contract, prices: RateCardVersion) -> AgreedLine:
 def _overrides(contract: Contract) -> list[AgreedPrice]:
     reaches_the_end = Q(end_at=None) | Q(end_at__gte=contract.end_at)
     found = contract.overrides.select_related("product").filter(reaches_the_end, start_at__lt=contract.end_at)
-    return [_agreed(AgreedPrice, each, start_at=None, end_at=None) for each in found.order_by("agreed_at", "pk")]
+    return [
+        _agreed(
+            AgreedPrice,
+            each,
+            tiers=factors_of(each.tiers),
+            product_tags=tuple(each.product_tags),
+            start_at=None,
+            end_at=None,
+        )
+        for each in found.order_by("agreed_at", "pk")
+    ]
 
 
 def _commits(contract: Contract, start_on: date) -> list[AgreedCommit]:

@@ -19,7 +19,7 @@ from contracts.terms import AgreedLine, Deal, DealLine, agreed_terms, suits
 from pricing.periods import Period
 from pricing.rating import Term
 
-Overrides = Mapping[tuple[UUID, UUID], Sequence[AgreedOverride]]
+Overrides = Mapping[UUID, Sequence[AgreedOverride]]
 
 
 class Both(NamedTuple):
@@ -57,7 +57,6 @@ class Repricing:
         self._sheet = candidate.sheet
         self._books = candidate.book, candidate.book_with_it
         self._products, self._overrides = products, overrides
-        self._with_overrides = {contract for contract, _ in overrides}
         self._views: dict[object, View] = {}
 
     def view(self, follower: Follower) -> View:
@@ -73,12 +72,12 @@ class Repricing:
     def terms(self, follower: Follower, view: View, lines: Iterable[FollowerLine], month: Period) -> list[Both]:
         """The month's terms of the lines that run in it. `Refused` if one cannot be priced."""
         found: list[Both] = []
-        has_overrides = follower.pk in self._with_overrides
+        agreed_prices = self._overrides.get(follower.pk, ())
         for line in lines:
             start, end = max(line.start, month.start), min(line.end, month.end)
             if not start < end:
                 continue
-            if has_overrides and (overrides := self._overrides.get((follower.pk, line.product))):
+            if overrides := [each for each in agreed_prices if each.covers(self._products[line.product])]:
                 found.append(self._both(follower, view, line, Period(start, end), overrides))
                 continue
             begun = line.start if line.start >= month.start else None

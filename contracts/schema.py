@@ -1,6 +1,5 @@
 """Shapes that the API's requests and answers share: numbers as text, money with its currency, customers, contracts."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -8,50 +7,14 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from catalog.models import Product, RateCard
-from contracts.checks import YEARS
+from contracts.fields import Day as Day
+from contracts.fields import MoneyField as MoneyField
+from contracts.fields import Number as Number
 from contracts.models import Contract, ContractLine, Customer, LegalEntity
+from contracts.override_shapes import AgreedPriceOut, ContractPriceIn, price_shape
 from contracts.renewals import DueRenewal, last_day_to_decline
-from pricing.money import Money, parse, plain
+from pricing.money import Money, plain
 from pricing.periods import Period, local_days
-
-
-class Number(serializers.CharField):
-    """A decimal number as text, in plain digits: `"12.5"`. JSON numbers are refused, for they may be rounded."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        try:
-            return parse(data)
-        except ValueError as error:
-            raise serializers.ValidationError(f"This {error}.") from None
-
-    def to_representation(self, value: Any) -> str:
-        return plain(value)
-
-
-class MoneyField(serializers.Serializer[Any]):
-    """`{"amount": "12.34", "currency": "USD"}`, never minor units."""
-
-    amount = serializers.CharField(help_text="Plain digits: 12.34")
-    currency = serializers.CharField(help_text="ISO 4217: USD")
-
-    def to_internal_value(self, data: Any) -> Any:
-        try:
-            return Money.from_json(data if isinstance(data, Mapping) else {})
-        except ValueError:
-            raise serializers.ValidationError('Money is {"amount": "12.34", "currency": "USD"}.') from None
-
-    def to_representation(self, instance: Money) -> dict[str, str]:
-        return instance.as_json()
-
-
-class Day(serializers.DateField):
-    """A day that can be agreed on."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        day = super().to_internal_value(data)
-        if day.year not in YEARS:
-            raise serializers.ValidationError(f"A day of the years {YEARS[0]} to {YEARS[-1]}.")
-        return day
 
 
 class RefusedOut(serializers.Serializer[Any]):
@@ -235,6 +198,7 @@ class ContractIn(serializers.Serializer[Any]):
     )
     lines = ContractLineIn(many=True, required=False, default=list)
     commits = ContractCommitIn(many=True, required=False, default=list)
+    overrides = ContractPriceIn(many=True, required=False, default=list)
 
 
 class ContractOut(serializers.Serializer[Any]):
@@ -258,10 +222,11 @@ class ContractOut(serializers.Serializer[Any]):
     renewal = RenewalOut()
     lines = AgreedLineOut(many=True)
     commits = AgreedCommitOut(many=True)
+    overrides = AgreedPriceOut(many=True)
 
 
 def contract_shape(contract: Contract) -> dict[str, Any]:
-    """A contract as `ContractOut` says it; give it one whose lines and commits are prefetched."""
+    """A contract as `ContractOut` says it; give it one whose lines, commits and overrides are prefetched."""
 
     def money(amount: Decimal | None) -> dict[str, str] | None:
         return None if amount is None else Money(amount, contract.currency).as_json()
@@ -312,6 +277,7 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
             }
             for commit in contract.commits.all()
         ],
+        "overrides": [price_shape(price, contract.time_zone) for price in contract.overrides.all()],
     }
 
 

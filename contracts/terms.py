@@ -15,9 +15,10 @@ from catalog.editions import Edition
 from catalog.models import Product, RateCardVersion
 from contracts.models import Contract, ContractLine, Customer, LegalEntity
 from contracts.overrides import AgreedOverride, overridden
+from contracts.overrides import AgreedPrice as AgreedPrice
 from governance.acts import Refused
 from pricing.adjustments import Adjustment, AmountOff, Minimum, PercentOff
-from pricing.charges import Charge, Flat
+from pricing.charges import Flat
 from pricing.drawdown import Instrument, Kind
 from pricing.money import EXACT, ONE, ZERO, plain
 from pricing.periods import Period, add_months, local_days, midnight
@@ -83,19 +84,6 @@ class AgreedCommit:
     product_keys: tuple[str, ...] = ()
     priority: int = 100
     instalments: tuple[AgreedInstalment, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AgreedPrice:
-    """An override to be signed: a charge or a multiplier. No dates: as long as the contract."""
-
-    product: Product
-    charge: Charge | None = None
-    multiplier: Decimal | None = None
-    priority: int = 100
-    start_at: datetime | None = None
-    end_at: datetime | None = None
-    agreed_at: datetime | None = None  # None: with the contract
 
 
 @dataclass(frozen=True, slots=True)

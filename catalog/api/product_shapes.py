@@ -24,6 +24,12 @@ class _Described(BecauseIn):
     revenue_account = serializers.CharField(max_length=20, default="4000")
     recognition = serializers.ChoiceField(Product.Recognition.choices, default=Product.Recognition.AS_DELIVERED)
     tax_code = serializers.CharField(max_length=40, default="", allow_blank=True)
+    tags = serializers.ListField(
+        child=serializers.SlugField(max_length=60),
+        default=list,
+        max_length=50,
+        help_text="Groups that commits and prices of contracts may name.",
+    )
     description = serializers.CharField(default="", allow_blank=True)
 
 
@@ -44,7 +50,7 @@ class ProductOut(serializers.ModelSerializer[Product]):
         model = Product
         fields: ClassVar = [
             "key", "name", "description", "kind", "meter", "unit", "internal_unit", "revenue_account", "recognition",
-            "tax_code", "is_active",
+            "tax_code", "tags", "is_active",
         ]  # fmt: skip
 
 

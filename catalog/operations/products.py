@@ -1,6 +1,7 @@
 """The verbs of what is sold: products, what they cost us, and the features they grant."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from governance.change import change, locked
 from metering.models import Meter
 from pricing.money import ONE, exponent
 
+TAG = r"[-a-zA-Z0-9_]{1,60}"
 Kind = Product.Kind
 Recognition = Product.Recognition
 
@@ -28,6 +30,7 @@ def create_product(
     revenue_account: str = "4000",
     recognition: str = Recognition.AS_DELIVERED,
     tax_code: str = "",
+    tags: Iterable[str] = (),
     description: str = "",
     act: Act,
 ) -> Product:
@@ -50,6 +53,7 @@ def create_product(
         revenue_account=revenue_account,
         recognition=recognition,
         tax_code=tax_code,
+        tags=_unique(tags),
         description=description,
     )
     with change("product.created", product, act):
@@ -68,6 +72,7 @@ def update_product(
     internal_unit: str = "",
     recognition: str = Recognition.AS_DELIVERED,
     tax_code: str = "",
+    tags: Iterable[str] = (),
     act: Act,
 ) -> Product:
     """Describe a product anew, or stop (or resume) pricing it. Documents already issued keep what they showed."""
@@ -77,7 +82,7 @@ def update_product(
         product.description, product.is_active = description, is_active
         product.internal_unit, product.tax_code = internal_unit, tax_code
         _recognizable(product.kind, recognition)
-        product.recognition = recognition
+        product.recognition, product.tags = recognition, _unique(tags)
         product.save()
     return product
 
@@ -204,6 +209,13 @@ def known_currency(currency: str) -> None:
         exponent(currency)
     except ValueError:
         raise Refused(f"{currency} is not a currency one can be billed in.") from None
+
+
+def _unique(tags: Iterable[str]) -> list[str]:
+    found = list(dict.fromkeys(tags))
+    if any(not re.fullmatch(TAG, each) for each in found):
+        raise Refused("A tag is letters, digits, - and _, at most 60 of them.")
+    return found
 
 
 def _recognizable(kind: str, recognition: str) -> None:

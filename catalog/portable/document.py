@@ -102,6 +102,7 @@ class ProductEntry:
     revenue_account: str = "4000"
     recognition: str = Product.Recognition.AS_DELIVERED.value
     tax_code: str = ""
+    tags: tuple[str, ...] = ()
     is_active: bool = True
     grants: Mapping[str, GrantEntry | tuple[GrantEntry, ...]] = field(default_factory=dict)
     costs: tuple[CostEntry, ...] = ()
@@ -303,8 +304,8 @@ def _shape() -> Record:
         {
             "name": name, "kind": Choice(Product.Kind.values), "meter": REFERENCE, "unit": Text(40),
             "internal_unit": Text(40), "description": long, "revenue_account": Text(20, may_be_empty=False),
-            "recognition": Choice(Product.Recognition.values), "tax_code": Text(40), "is_active": flag,
-            "grants": MappingOf(GrantShape()), "costs": ListOf(cost),
+            "recognition": Choice(Product.Recognition.values), "tax_code": Text(40), "tags": ListOf(KEY, most=50),
+            "is_active": flag, "grants": MappingOf(GrantShape()), "costs": ListOf(cost),
         },
     )  # fmt: skip
     version = Record(

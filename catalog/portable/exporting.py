@@ -84,6 +84,7 @@ def product_entry(product: Product, *, with_costs: bool) -> ProductEntry:
         revenue_account=product.revenue_account,
         recognition=product.recognition,
         tax_code=product.tax_code,
+        tags=tuple(product.tags),
         is_active=product.is_active,
         grants=_grants(product),
         costs=tuple(

@@ -17,13 +17,14 @@ from contracts.admin.filters import FollowsFilter, PinsFilter, SellsFilter
 from contracts.admin.forms import BecauseForm, CustomerForm, EndForm, LegalEntityForm
 from contracts.admin.renewals import RenewalPages
 from contracts.models import Commit, Contract, Customer, LegalEntity
+from contracts.overrides_page import shown_overrides
 from contracts.presentation import percent_of, shown_commit, shown_lines, standing_of
 from contracts.sentences import renewal_sentences
 from governance import clock
 from governance.acts import Act
 from governance.admin_base import GovernedAdmin, money, operation
 from governance.doors import visible
-from pricing.money import ONE, plain
+from pricing.money import plain
 
 COLOURS = {"running": "success", "upcoming": "info", "over": "", "ended": "danger"}
 # What other apps know of a customer, by the name of their list in the admin: theirs are above, so not imported.
@@ -182,7 +183,7 @@ class ContractAdmin(RenewalPages):
             "state_words": words,
             "state_colour": COLOURS[state],
             "renewal": renewal_sentences(contract),
-            "overrides": _overrides(contract),
+            "overrides": shown_overrides(contract),
             "commits": [shown_commit(commit, at) for commit in commits],
             "lists": _lists(request, contract.customer),
         }
@@ -254,16 +255,3 @@ def _lists(request: HttpRequest, customer: Customer) -> list[tuple[str, str]]:
         if request.user.has_perm(f"{app}.view_{model}"):
             links.append((title, f"{address}?{lookup}__id__exact={customer.pk}"))
     return links
-
-
-def _overrides(contract: Contract) -> list[dict[str, Any]]:
-    rows = contract.overrides.select_related("product").order_by("product__name", "priority", "-agreed_at")
-    return [
-        {
-            "override": each,
-            "words": each.charge.sentence(contract.currency)
-            if each.charge is not None
-            else f"{plain(each.multiplier or ONE)} × the list price",
-        }
-        for each in rows
-    ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from django.urls import path
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts.api.recording import recorded_terms
-from contracts.models import Contract, Customer
+from contracts.models import Contract, Customer, Override
 from contracts.operations import create_customer, decline_renewal, renew_contract, reopen_renewal, sign_contract
 from contracts.renewals import ahead, due_renewals
 from contracts.schema import (
@@ -91,7 +91,12 @@ class OfContracts(generics.GenericAPIView[Contract]):
     filter_backends = []
     queryset = (
         Contract.objects.select_related("customer", "rate_card", "pinned_version", "renews")
-        .prefetch_related("lines__product", "commits__instalments", "renewed_by")
+        .prefetch_related(
+            "lines__product",
+            "commits__instalments",
+            "renewed_by",
+            Prefetch("overrides", Override.objects.select_related("product").order_by("agreed_at", "priority", "pk")),
+        )
         .order_by("-signed_at", "number")
     )
 

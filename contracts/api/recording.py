@@ -8,9 +8,19 @@ from typing import Any
 from catalog.models import RateCard, RateCardVersion
 from catalog.prices import base_of
 from catalog.queries import version_at
-from contracts.terms import AgreedCommit, AgreedInstalment, AgreedLine, RenewalRule, SignedTerms, term_of_contract
+from contracts.terms import (
+    AgreedCommit,
+    AgreedInstalment,
+    AgreedLine,
+    AgreedPrice,
+    RenewalRule,
+    SignedTerms,
+    term_of_contract,
+)
 from governance.acts import Refused
 from pricing.money import ZERO, Money
+from pricing.overriding import Factor
+from pricing.periods import midnight
 
 SAME = (
     "customer", "legal_entity", "follows_card", "start_on", "months", "anchor_day", "proration", "signed_by",
@@ -30,6 +40,7 @@ def recorded_terms(given: Mapping[str, Any], at: datetime) -> SignedTerms:
         lines=[_line(each, card.currency) for each in given["lines"]],
         commits=[_commit(each, card.currency) for each in given["commits"]],
         renewal=_renewal(given["renewal"]),
+        overrides=[_override(each, given["customer"].time_zone) for each in given["overrides"]],
     )
 
 
@@ -72,6 +83,16 @@ def _commit(given: Mapping[str, Any], currency: str) -> AgreedCommit:
         instalments=tuple(
             AgreedInstalment(_amount(each["amount"], currency), each["invoice_on"]) for each in given["instalments"]
         ),
+    )
+
+
+def _override(given: Mapping[str, Any], zone: str) -> AgreedPrice:
+    return AgreedPrice(
+        **{name: given[name] for name in ("product", "charge", "multiplier", "dimensions", "priority")},
+        tiers=tuple(Factor(each["up_to"], each["multiplier"]) for each in given["tiers"]),
+        product_tags=tuple(given["product_tags"]),
+        start_at=given["start_on"] and midnight(given["start_on"], zone),
+        end_at=given["end_on"] and midnight(given["end_on"] + timedelta(days=1), zone),
     )
 
 

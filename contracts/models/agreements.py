@@ -1,5 +1,6 @@
 """Tables of what was agreed: contracts, their lines, and the prices of one deal alone."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
@@ -177,14 +178,21 @@ class ContractLine(Entity):
 
 
 class Override(Entity):
-    """A price of this contract alone: another charge, or a multiplier of the card's, for a product and a time."""
+    """A price of this contract alone, for a time: another charge, a multiplier of the card's, or several by tiers.
+
+    For a product, for the products with all of these tags, or (neither) for all; of a measured product maybe only for
+    what has these values of its properties. Which of several acts, `contracts.overrides` says.
+    """
 
     customer_path = "contract__customer"
 
     contract = models.ForeignKey(Contract, models.PROTECT, related_name="overrides")
-    product = models.ForeignKey(Product, models.PROTECT, related_name="+")
+    product = models.ForeignKey(Product, models.PROTECT, null=True, blank=True, related_name="+")
+    product_tags = ArrayField(models.SlugField(max_length=60), default=list, blank=True)
+    dimensions = models.JSONField(default=dict, blank=True, help_text='{"model": "large"}; empty: whatever it is')
     charge = ChargeField(null=True, blank=True)
     multiplier = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
+    tiers = models.JSONField(default=list, blank=True, help_text="multipliers by how much there is, the last open")
     priority = models.PositiveSmallIntegerField(default=100, help_text="the lowest number acts")
     start_at = models.DateTimeField()
     end_at = models.DateTimeField(null=True, blank=True)
@@ -193,8 +201,20 @@ class Override(Entity):
     class Meta(Entity.Meta):
         constraints = [
             models.CheckConstraint(
-                condition=Q(charge__isnull=False, multiplier=None) | Q(charge=None, multiplier__isnull=False),
-                name="an_override_is_a_charge_or_a_multiplier",
-            )
+                condition=Q(charge__isnull=False, multiplier=None, tiers=[])
+                | Q(charge=None, multiplier__isnull=False, tiers=[])
+                | Q(charge=None, multiplier=None) & ~Q(tiers=[]),
+                name="an_override_is_a_charge_or_multiplies",
+            ),
+            models.CheckConstraint(
+                condition=Q(product=None, dimensions={}) | Q(product__isnull=False, product_tags=[]),
+                name="an_override_has_one_target",
+            ),
+            models.CheckConstraint(
+                condition=Q(multiplier=None) | Q(multiplier__gte=0), name="a_multiplier_is_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(end_at=None) | Q(end_at__gt=F("start_at")), name="an_override_ends_after_it_starts"
+            ),
         ]
         triggers = [*Entity.Meta.triggers, *guards.agreed_with_the_contract("an agreed price never changes")]

@@ -10,7 +10,9 @@ from contracts.models import Commit, CommitInstalment, Contract, ContractLine, O
 from contracts.terms import AgreedCommit, AgreedLine, AgreedPrice
 from governance.acts import Act, Refused
 from governance.change import change
-from pricing.money import ZERO
+from pricing.charges import PerUnit
+from pricing.money import ONE, ZERO, plain
+from pricing.overriding import in_tiers
 from pricing.periods import Period, midnight
 
 
@@ -39,18 +41,24 @@ def write_line(contract: Contract, line: AgreedLine, position: int) -> ContractL
 
 
 def write_override(contract: Contract, price: AgreedPrice, act: Act) -> Override:
-    """A price of the contract alone."""
+    """A price of the contract alone. `Refused` unless it is one kind of price for one target."""
+    _must_be_one_price(price)
     row = Override(
         contract=contract,
         product=price.product,
+        product_tags=list(price.product_tags),
+        dimensions=dict(price.dimensions),
         charge=price.charge,
         multiplier=price.multiplier,
+        tiers=[
+            {"up_to": None if up_to is None else plain(up_to), "multiplier": plain(by)} for up_to, by in price.tiers
+        ],
         priority=price.priority,
         start_at=price.start_at or contract.start_at,
         end_at=price.end_at,
         agreed_at=price.agreed_at or act.at,
     )
-    row.save()
+    checked(row).save()
     return row
 
 
@@ -85,6 +93,25 @@ def _days_of(line: AgreedLine, contract: Contract) -> Period:
     if not contract.start_at <= start < end <= contract.end_at:
         raise Refused(f"{line.product.name} starts before it ends, and both within the contract.")
     return Period(start, end)
+
+
+def _must_be_one_price(price: AgreedPrice) -> None:
+    kinds = (price.charge is not None, price.multiplier is not None, bool(price.tiers))
+    if price.start_at and price.end_at and price.end_at <= price.start_at:
+        raise Refused("A price of the contract alone ends after it starts.")
+    if sum(kinds) != 1:
+        raise Refused("A price of the contract alone is a price, a multiplier or multipliers by tier: one of them.")
+    if price.product is not None and price.product_tags:
+        raise Refused("A price of the contract alone is for a product or for tags, not for both.")
+    if price.dimensions and (price.product is None or price.product.meter_id is None):
+        raise Refused("A price for some values only names a measured product.")
+    if any(each.multiplier < 0 for each in price.tiers) or (price.multiplier or ZERO) < 0:
+        raise Refused("Nothing is multiplied by less than nothing.")
+    if price.tiers:
+        try:
+            in_tiers(PerUnit(ONE), price.tiers)
+        except ValueError as error:
+            raise Refused(f"These tiers cannot be agreed: {error}.") from error
 
 
 def _instalments(agreed: AgreedCommit, commit: Commit) -> list[CommitInstalment]:

@@ -78,6 +78,11 @@ class Matrix(Charge):
         place = self._place(tuple(properties[name] for name in self.by))
         return place is not None and self._charge(place).prices(properties)
 
+    def price_of(self, values: Values) -> Charge | None:
+        """The charge of what has these values, None for any; None where there is no price for it."""
+        place = self._place(values)
+        return None if place is None else self._charge(place)
+
     def _charge(self, place: int) -> Charge:
         charge = self.default if place == _DEFAULT else self.cells[place].charge
         assert charge is not None

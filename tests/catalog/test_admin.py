@@ -118,15 +118,25 @@ def test_a_draft_is_reopened_edited_and_withdrawn(
 def test_a_product_is_made_and_described_anew(signed_in: SignIn, ann: User, tokens: Product) -> None:
     client = signed_in(ann)
     typed = {"name": "GPU", "key": "gpu", "kind": "usage", "meter": str(tokens.meter_id), "unit": "hour"}
-    typed |= {"revenue_account": "4000", "recognition": "as_delivered", "description": "", **WHY}
+    typed |= {"revenue_account": "4000", "recognition": "as_delivered", "description": "", "tags": "gpu, eu", **WHY}
     assert client.post(reverse("admin:catalog_product_add"), typed).status_code == 302
     gpu = Product.objects.get(key="gpu")
     client.post(
         reverse("admin:catalog_product_change", args=[gpu.pk]), {**typed, "name": "GPU hours", "kind": "recurring"}
     )
     gpu.refresh_from_db()
-    assert (gpu.name, gpu.kind, gpu.is_active) == ("GPU hours", "usage", False)
+    assert (gpu.name, gpu.kind, gpu.is_active, gpu.tags) == ("GPU hours", "usage", False, ["gpu", "eu"])
     assert [c.name for c in Change.objects.filter(subject_id=str(gpu.pk))] == ["product.created", "product.updated"]
+
+
+def test_products_are_found_by_their_tags(signed_in: SignIn, ann: User, tokens: Product, fee: Product) -> None:
+    client, listed = signed_in(ann), reverse("admin:catalog_product_changelist")
+    typed = {"name": fee.name, "unit": "month", "revenue_account": "4000", "recognition": "as_delivered", **WHY}
+    change = reverse("admin:catalog_product_change", args=[fee.pk])
+    assert client.post(change, {**typed, "tags": "not a tag"}).status_code == 200
+    client.post(change, {**typed, "tags": "fees", "is_active": "on"})
+    for question in ("?tag=fees", "?q=fees"):
+        assert list(client.get(listed + question).context["cl"].queryset) == [fee]
 
 
 # ---------------------------------------------------------------- refusals

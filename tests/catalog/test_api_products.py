@@ -28,11 +28,20 @@ def in_march() -> Iterator[None]:
 
 def test_a_product_is_described_anew_and_taken_back(signed_in: SignIn, tokens: Product, ann: User) -> None:
     client = signed_in(ann)
-    body = {"name": "Tokens in", "unit": "token", "tax_code": "txcd_1", "is_active": False, **WHY}
+    body = {
+        "name": "Tokens in",
+        "unit": "token",
+        "tax_code": "txcd_1",
+        "tags": ["llm", "eu", "llm"],
+        "is_active": False,
+        **WHY,
+    }
     status, found = send(client, "PUT", TOKENS, body)
     assert (status, found["name"], found["tax_code"], found["is_active"], found["features"]) == (
         200, "Tokens in", "txcd_1", False, [],
     )  # fmt: skip
+    assert found["tags"] == ["llm", "eu"]
+    assert send(client, "PUT", TOKENS, {"name": "Tokens", "tags": ["not a tag"], **WHY})[0] == 400
     assert send(client, "PUT", TOKENS, {"name": "", "recognition": "never", **WHY})[0] == 400
     assert send(client, "PUT", TOKENS, {"name": "Tokens", "recognition": "on_invoice", **WHY})[0] == 409
     assert send(client, "DELETE", TOKENS)[0] == 400

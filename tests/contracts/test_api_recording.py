@@ -99,6 +99,46 @@ def test_what_cannot_be_a_contract_is_told_and_nothing_is_written(
     assert Contract.objects.count() == 0
 
 
+def test_prices_of_the_contract_alone_are_recorded_and_act() -> None:
+    tagged = {"product_tags": ["fees"], "multiplier": "0.5", "end_on": "2026-03-31"}
+    large = {
+        "product": "input-tokens",
+        "dimensions": {"model": "large"},
+        "charge": {"kind": "per_unit", "unit_price": "1"},
+    }
+    tiers = [{"up_to": "1000", "multiplier": "1"}, {"up_to": None, "multiplier": "0.8"}]
+    answer = post(given(overrides=[tagged, large, {"product": "input-tokens", "tiers": tiers, "priority": 5}]))
+    assert answer.status_code == 201, answer.json()
+    found = answer.json()["overrides"]
+    by_priority = {(each["product"], each["priority"]): each for each in found}
+    assert by_priority["input-tokens", 5]["tiers"] == tiers
+    assert (by_priority["input-tokens", 100]["dimensions"], by_priority["input-tokens", 100]["end_on"]) == (
+        {"model": "large"},
+        None,
+    )
+    assert (by_priority[None, 100]["product_tags"], by_priority[None, 100]["multiplier"]) == (["fees"], "0.5")
+    assert (by_priority[None, 100]["start_on"], by_priority[None, 100]["end_on"]) == ("2026-01-01", "2026-03-31")
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ({"multiplier": "0.5", "charge": {"kind": "flat", "amount": "1"}}, "one of them"),
+        ({"product": "input-tokens"}, "one of them"),
+        ({"product": "input-tokens", "product_tags": ["llm"], "multiplier": "0.5"}, "not for both"),
+        ({"product": "platform-fee", "dimensions": {"model": "large"}, "multiplier": "1"}, "names a measured product"),
+        ({"multiplier": "-1"}, "less than nothing"),
+        ({"tiers": [{"up_to": "10", "multiplier": "1"}]}, "the last tier must be open"),
+        ({"product": "platform-fee", "tiers": [{"up_to": None, "multiplier": "1"}]}, "by the unit only"),
+        ({"multiplier": "0.5", "start_on": "2026-02-01", "end_on": "2026-01-01"}, "ends after it starts"),
+    ],
+)
+def test_a_price_that_cannot_be_agreed_is_refused_and_nothing_is_written(override: dict[str, Any], words: str) -> None:
+    answer = post(given(overrides=[override]))
+    assert (answer.status_code, words in answer.content.decode()) == (409, True), answer.content
+    assert Contract.objects.count() == 0
+
+
 def test_reading_contracts_is_not_enough() -> None:
     assert post(given(), "contracts:read").status_code == 403
     assert Contract.objects.count() == 0

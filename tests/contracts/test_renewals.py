@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from contracts import operations, tasks
 from contracts.models import Contract
+from contracts.overrides import factors_of
 from contracts.queries import terms_of
 from contracts.renewals import ahead, due_renewals, last_day_to_decline, next_terms
 from contracts.sentences import renewal_sentences
@@ -31,6 +32,7 @@ from invoicing.models import InvoiceLine
 from invoicing.operations import bill_due
 from pricing.charges import Flat, Graduated, PerUnit, Tier
 from pricing.money import ZERO
+from pricing.overriding import Factor
 from pricing.rating import rate
 from tests import cast
 from tests.chaos.world import at_once
@@ -150,6 +152,13 @@ def test_prices_of_the_contract_alone_rise_too_and_keep_their_rank(terms: Signed
         (None, Decimal("0.5"), 1, cast.NOW),
         (PerUnit(Decimal(20)), None, 100, cast.NOW),
     ]
+
+
+def test_prices_for_tags_and_by_tiers_are_kept_as_they_are(terms: SignedTerms) -> None:
+    tiers = (Factor(Decimal(5), Decimal(1)), Factor(None, Decimal("0.9")))
+    price = AgreedPrice(product_tags=("eu", "llm"), tiers=tiers)
+    kept = renewed(signed(terms, renewal=FIVE_MORE, overrides=[price])).overrides.get()
+    assert (kept.product, kept.product_tags, factors_of(kept.tiers)) == (None, ["eu", "llm"], tiers)
 
 
 def test_the_rate_card_at_renewal_replaces_what_was_agreed(terms: SignedTerms) -> None:

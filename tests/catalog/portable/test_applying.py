@@ -42,6 +42,15 @@ def test_into_an_empty_installation_and_out_again_is_the_same_file(ann: User, ca
     assert as_yaml(export(at=MARCH)) == TOP + "\n" + FULL
 
 
+def test_tags_come_along_in_their_order(ann: User, cara: User) -> None:
+    tagged = FULL.replace(
+        "    internal_unit: second\n", "    internal_unit: second\n    tags:\n      - gpu\n      - eu\n"
+    )
+    published(read(tagged), ann, cara)
+    assert Product.objects.get(key="gpu").tags == ["gpu", "eu"]
+    assert as_yaml(export(at=MARCH)) == TOP + "\n" + tagged
+
+
 def test_what_is_exported_is_what_is_here(ann: User, cara: User) -> None:
     published(read(FULL), ann, cara)
     exported = read(as_yaml(export(at=LATER)))
