@@ -1,5 +1,6 @@
 """Whether what was billed is what the terms come to, for any contracts at once."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -18,32 +19,31 @@ from pricing.measures import Measured
 from pricing.money import ZERO
 from pricing.rating import rate, slots
 
-Slot = tuple[str, str, str]
-Amounts = dict[UUID, dict[Slot, Decimal]]
+Amounts = dict[UUID, dict[str, Decimal]]
+"""By contract and key of the term: a change's legs have periods of their own."""
 
 
-def differences(contracts: Iterable[Contract], through: datetime) -> dict[str, dict[Slot, tuple[Decimal, Decimal]]]:
-    """Where a contract was billed something else than its terms come to: (billed, rated) by contract and slot."""
+def differences(contracts: Iterable[Contract], through: datetime) -> dict[str, dict[str, tuple[Decimal, Decimal]]]:
+    """Where a contract was billed something else than its terms come to: (billed, rated) by contract and term."""
     contracts = list(contracts)
     billed, rated = billed_by(contracts), rated_by(contracts, through)
     found = {}
     for contract in contracts:
         one, other = billed.get(contract.pk, {}), rated[contract.pk]
-        both = {slot: (one.get(slot, ZERO), other.get(slot, ZERO)) for slot in {*one, *other}}
-        if wrong := {slot: amounts for slot, amounts in both.items() if amounts[0] != amounts[1]}:
+        both = {term: (one.get(term, ZERO), other.get(term, ZERO)) for term in {*one, *other}}
+        if wrong := {term: amounts for term, amounts in both.items() if amounts[0] != amounts[1]}:
             found[f"{contract.customer.key}, {contract.number}"] = wrong
     return found
 
 
 def billed_by(contracts: Iterable[Contract]) -> Amounts:
-    """What is on issued invoices and drafts, by contract and slot."""
+    """What is on issued invoices and drafts."""
     live = InvoiceLine.objects.filter(
         invoice__contract__in=contracts, invoice__status__in=["draft", "finalized", "paid"]
     ).exclude(kind="drawdown")
-    rows = live.values_list("invoice__contract", "term", "period_start", "period_end").annotate(Sum("amount"))
-    result: Amounts = {}
-    for contract, term, start, end, amount in rows.order_by():
-        result.setdefault(contract, {})[term, str(start), str(end)] = amount
+    result: Amounts = defaultdict(dict)
+    for contract, term, amount in live.values_list("invoice__contract", "term").annotate(Sum("amount")).order_by():
+        result[contract][term] = amount
     return result
 
 
@@ -54,14 +54,12 @@ def rated_by(contracts: Iterable[Contract], through: datetime) -> Amounts:
     agreed = {each: [one.term for one in terms[each.pk]] for each in contracts}
     until = {each: horizon(been.get(each.pk, []), through) for each in contracts}
     measured = usage({(each.customer.key, *slot) for each, some in agreed.items() for slot in slots(some, until[each])})
-    result = {}
+    result: Amounts = {each.pk: defaultdict(Decimal) for each in contracts}
     for contract, some in agreed.items():
 
         def of(*slot: Any, key: str = contract.customer.key) -> Measured:
             return measured[key, *slot]
 
-        result[contract.pk] = {
-            (line.key, str(line.period.start), str(line.period.end)): line.amount.amount
-            for line in rate(some, of, until[contract])
-        }
+        for line in rate(some, of, until[contract]):
+            result[contract.pk][line.key] += line.amount.amount
     return result

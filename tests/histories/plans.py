@@ -15,6 +15,10 @@ PRORATIONS: tuple[Proration, ...] = ("day", "second", "none")
 Chance = random.Random
 
 Correction = Literal["void", "credit", "pay", "pay_in_part"]
+Kind = Literal["seats", "discount", "end", "add", "swap", "price", "term", "cancel", "reactivate", "commit"]
+KINDS: tuple[Kind, ...] = (
+    "seats", "seats", "seats", "discount", "end", "add", "swap", "price", "term", "cancel", "reactivate", "commit",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,22 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
+class Amend:
+    """A change of the contract, from a day that may be over; `number` is the quantity, percent, days or amount."""
+
+    kind: Kind
+    effective_on: date
+    number: int
+    timing: Literal["policy", "now", "next_cycle"]
+
+
+@dataclass(frozen=True, slots=True)
 class Month:
-    """What comes in during it (also of the month before), and what is done to the newest invoice after its billing."""
+    """What comes in during it (also of the month before), what is agreed anew before its billing, and what is done to
+    the newest invoice after it."""
 
     usage: tuple[Use, ...]
+    amendments: tuple[Amend, ...]
     corrections: tuple[Correction, ...]
 
 
@@ -90,7 +106,17 @@ def _month(chance: Chance, month: int, start_on: date) -> Month:
     some = chance.random() < 0.5
     return Month(
         usage=tuple(use for use in usage if use.at >= began),
+        amendments=tuple(_amend(chance, first.date()) for _ in range(chance.choice([0, 0, 0, 1, 2]))),
         corrections=(chance.choice(["void", "void", "credit", "pay", "pay_in_part"]),) if some else (),
+    )
+
+
+def _amend(chance: Chance, first: date) -> Amend:
+    return Amend(
+        kind=chance.choice(KINDS),
+        effective_on=first + timedelta(days=chance.randint(-20, 35)),
+        number=chance.randint(1, 15),
+        timing=chance.choice(["policy", "now", "next_cycle"]),
     )
 
 

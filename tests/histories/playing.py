@@ -6,10 +6,22 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from contracts.models import Contract, Customer
+from contracts.changes import (
+    AddCommit,
+    AddLine,
+    Cancel,
+    Change,
+    ChangeLine,
+    ChangeTerm,
+    EndLine,
+    Reactivate,
+    SetPrice,
+)
 from contracts.operations import sign_contract
+from contracts.operations.amending import amend
 from contracts.terms import AgreedLine, SignedTerms
 from governance.acts import Act, Refused
-from governance.models import Change
+from governance import models as governance
 from invoicing import operations as invoicing
 from invoicing.models import BillingOutcome, Invoice
 from invoicing.queries import still_open
@@ -17,8 +29,9 @@ from ledger.operations import install_accounts
 from metering.operations import ingest
 from metering.wire.events import Event
 from pricing.charges import PerUnit
+from pricing.periods import midnight
 from tests import cast
-from tests.histories.plans import MONTHS, Correction, Plan
+from tests.histories.plans import MONTHS, Amend, Correction, Plan
 
 LAST_DAY = datetime(2026, 8, 15, 9, tzinfo=UTC)
 
@@ -50,15 +63,18 @@ def played(plans: Sequence[Plan]) -> list[Life]:
     for month in range(1, MONTHS + 1):
         end = datetime(2026, month + 1, 1, tzinfo=UTC)
         _use(lives, month, end)
+        for life in lives:
+            for amend in life.plan.history[month - 1].amendments:
+                _amend(life, amend, end)
         _bill(end + timedelta(hours=25))
         for life in lives:
             for each in life.plan.history[month - 1].corrections:
                 _correct(life, each, end + timedelta(days=2))
     _bill(LAST_DAY)
     _bill(LAST_DAY + timedelta(days=2))  # what waited for a draft to be closed
-    changes = Change.objects.count()
+    changes = governance.Change.objects.count()
     _bill(LAST_DAY + timedelta(days=2))
-    assert Change.objects.count() == changes
+    assert governance.Change.objects.count() == changes
     return lives
 
 
@@ -84,6 +100,51 @@ def _signed(plan: Plan, prices: object) -> Contract:
         proration=plan.proration,
     )
     return sign_contract(terms, act=signed)
+
+
+def _amend(life: Life, what: Amend, at: datetime) -> None:
+    """Agree on it; what cannot be agreed is refused, and is as it was."""
+    contract = Contract.objects.get(pk=life.contract.pk)
+    try:
+        amend(
+            contract, _change(contract, what), effective_at=midnight(what.effective_on, "UTC"), act=act("Agreed", at)
+        )
+    except Refused:
+        pass
+
+
+def _change(contract: Contract, what: Amend) -> Change:
+    number = Decimal(what.number)
+    match what.kind:
+        case "seats":
+            return ChangeLine(_line(contract, "seats"), quantity=number, timing=what.timing)
+        case "discount":
+            return ChangeLine(_line(contract, "input-tokens"), discount_percent=number, timing=what.timing)
+        case "end":
+            return EndLine(_line(contract, "platform-fee"), timing=what.timing)
+        case "add":
+            return AddLine("platform-fee", label="Another")
+        case "swap":
+            return ChangeLine(_line(contract, "seats"), product="platform-fee", quantity=Decimal(1), timing=what.timing)
+        case "price":
+            return SetPrice("output-tokens", multiplier=number / 10)
+        case "term":
+            return ChangeTerm(contract.end_at.date() + timedelta(days=what.number - 8))
+        case "cancel":
+            return Cancel(credit=what.number > 7)
+        case "reactivate":
+            return Reactivate(contract.end_at.date() + timedelta(days=what.number))
+        case "commit":
+            return AddCommit("More", number, number * Decimal("0.9"))
+
+
+def _line(contract: Contract, product: str) -> str:
+    """The line of the product that ends last."""
+    lines = contract.lines.filter(product__key=product).order_by("end_at", "start_at", "pk")
+    last = lines.last()
+    if last is None:
+        raise Refused("There is no such line.")
+    return str(last.pk)
 
 
 def _use(lives: Sequence[Life], month: int, told: datetime) -> None:
