@@ -76,7 +76,7 @@ def plan(number: int) -> Plan:
     return Plan(
         number=number,
         start_on=start_on,
-        months=chance.choice([1, 3, 5, 6]),
+        months=chance.choice([1, 3, 5, 6, 6]),
         anchor_day=chance.choice([None, None, 1, 15, 31]),
         proration=chance.choice(PRORATIONS),
         seats=chance.randint(1, 12),

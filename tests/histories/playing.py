@@ -1,11 +1,11 @@
 """Playing many plans beside each other: one calendar, one company, billing runs that bill all of them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from contracts.models import Contract, Customer
 from contracts.changes import (
     AddCommit,
     AddLine,
@@ -17,11 +17,12 @@ from contracts.changes import (
     Reactivate,
     SetPrice,
 )
+from contracts.models import Contract, Customer
 from contracts.operations import sign_contract
 from contracts.operations.amending import amend
 from contracts.terms import AgreedLine, SignedTerms
-from governance.acts import Act, Refused
 from governance import models as governance
+from governance.acts import Act, Refused
 from invoicing import operations as invoicing
 from invoicing.models import BillingOutcome, Invoice
 from invoicing.queries import still_open
@@ -64,8 +65,8 @@ def played(plans: Sequence[Plan]) -> list[Life]:
         end = datetime(2026, month + 1, 1, tzinfo=UTC)
         _use(lives, month, end)
         for life in lives:
-            for amend in life.plan.history[month - 1].amendments:
-                _amend(life, amend, end)
+            for each in life.plan.history[month - 1].amendments:
+                _amend(life, each, end)
         _bill(end + timedelta(hours=25))
         for life in lives:
             for each in life.plan.history[month - 1].corrections:
@@ -105,15 +106,12 @@ def _signed(plan: Plan, prices: object) -> Contract:
 def _amend(life: Life, what: Amend, at: datetime) -> None:
     """Agree on it; what cannot be agreed is refused, and is as it was."""
     contract = Contract.objects.get(pk=life.contract.pk)
-    try:
-        amend(
-            contract, _change(contract, what), effective_at=midnight(what.effective_on, "UTC"), act=act("Agreed", at)
-        )
-    except Refused:
-        pass
+    with suppress(Refused):
+        changes = _change(contract, what)
+        amend(contract, changes, effective_at=midnight(what.effective_on, "UTC"), act=act("Agreed", at))
 
 
-def _change(contract: Contract, what: Amend) -> Change:
+def _change(contract: Contract, what: Amend) -> Change:  # noqa: C901 - one case for each kind
     number = Decimal(what.number)
     match what.kind:
         case "seats":
@@ -127,7 +125,7 @@ def _change(contract: Contract, what: Amend) -> Change:
         case "swap":
             return ChangeLine(_line(contract, "seats"), product="platform-fee", quantity=Decimal(1), timing=what.timing)
         case "price":
-            return SetPrice("output-tokens", multiplier=number / 10)
+            return SetPrice("output-tokens", multiplier=(number + 8) / 10)
         case "term":
             return ChangeTerm(contract.end_at.date() + timedelta(days=what.number - 8))
         case "cancel":
