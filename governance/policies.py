@@ -23,6 +23,7 @@ DEFAULTS = [
         Decimal(10),
         DEAL_DESK,
     ),
+    ("Credit given by an amendment", "contracts.amendment", "credit_given", Decimal(1000), FINANCE),
     ("Publication of prices", "catalog.ratecardversion", "publication", Decimal(0), FINANCE),
 ]
 

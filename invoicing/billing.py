@@ -99,7 +99,7 @@ def gather(contract_ids: Iterable[UUID], through: datetime, *, as_of: Cutoff | N
             contract,
             agreed_terms(deals[contract.pk]),
             billed.get(contract.pk, []),
-            _payers(deals[contract.pk].commits, contract.currency),
+            payers_of(deals[contract.pk].commits, contract.currency),
             paid.get(contract.pk, {}),
             commits[contract.pk],
             horizon(billed.get(contract.pk, []), through),
@@ -131,7 +131,8 @@ def bill_contracts(contract_ids: Sequence[UUID], *, through: datetime, act: Act)
     return outcomes
 
 
-def _payers(commits: Sequence[DealCommit], currency: str) -> list[Payer]:
+def payers_of(commits: Sequence[DealCommit], currency: str) -> list[Payer]:
+    """A deal's commits, as they may pay."""
     paying = zip(commits, instruments(commits, currency), strict=True)
     return [Payer(instrument, commit.name, commit.unit) for commit, instrument in paying]
 

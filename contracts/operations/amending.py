@@ -3,7 +3,7 @@
 Every operation locks the contract first; so of two that meet, one is first and the other sees what it did.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -17,14 +17,18 @@ from contracts.checks import checked
 from contracts.guards import AMENDABLE
 from contracts.models import Amendment, Contract
 from contracts.operations.writing import write_commit
+from contracts.words import amount_text
 from governance import approvals
 from governance.acts import Act, Refused
 from governance.approvals import Fact, hash_of
 from governance.change import change, locked
-from pricing.money import plain
+from pricing.money import ZERO, plain
 from pricing.periods import midnight
 
 Status = Amendment.Status
+
+# What the customer gets back by an amendment: invoicing knows, and names its function here; contracts stand below it.
+credit_sources: list[Callable[[Amendment, datetime], Decimal]] = []
 
 
 def draft_amendment(
@@ -145,11 +149,13 @@ def basis_of(contract: Contract) -> str:
 
 
 def amendment_facts(amendment: Amendment, *, at: datetime) -> list[Fact]:
-    """What policies may watch: the highest discount newly agreed, and the days taken off the term."""
+    """What policies may watch: the highest discount newly agreed, the credit given, the days taken off the term."""
     rows = rows_of(amendment, at=at)
     inputs = hash_of([amendment.effective_at, amendment.changes])
+    credit = sum((given(amendment, at) for given in credit_sources), ZERO)
     return [
         Fact("discount_percent", rows.discount_percent, inputs, f"{plain(rows.discount_percent)} % off"),
+        Fact("credit_given", credit, inputs, f"{amount_text(credit, rows.contract.currency)} of credit"),
         Fact("days_shorter", Decimal(rows.days_shorter), inputs, f"{rows.days_shorter} days taken off the term"),
     ]
 
