@@ -8,7 +8,7 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from contracts import account
-from contracts.account import Maker, for_whoever_has_the_link, token_of
+from contracts.account import Maker, contracts_of, for_whoever_has_the_link, token_of
 from contracts.documents import pdf_response
 from contracts.models import Customer
 from governance import clock
@@ -27,7 +27,7 @@ SECTIONS: list[Maker] = [
 @for_whoever_has_the_link
 def account_page(request: HttpRequest, customer: Customer, **rest: Any) -> HttpResponse:
     at = clock.now()
-    latest = customer.contracts.select_related("legal_entity").first()
+    latest = contracts_of(customer).select_related("legal_entity").first()
     made = [make(customer, at) for make in SECTIONS]
     about = {
         "customer": customer,
@@ -42,7 +42,7 @@ def account_page(request: HttpRequest, customer: Customer, **rest: Any) -> HttpR
 @for_whoever_has_the_link
 def contract_document(request: HttpRequest, customer: Customer, **rest: Any) -> HttpResponse:
     """One of their contracts on one page."""
-    return pdf_response(get_object_or_404(customer.contracts, number=rest["number"]))
+    return pdf_response(get_object_or_404(contracts_of(customer), number=rest["number"]))
 
 
 urlpatterns = [

@@ -278,13 +278,35 @@ INVARIANTS = [
         WHERE relayed_at IS NULL AND recorded_at < now() - interval '1 hour'
         """,
     ),
+    # ---- customers
+    Invariant(
+        "Nobody is above themselves.",
+        """
+        WITH RECURSIVE above AS (
+            SELECT id AS started, parent_id FROM contracts_customer WHERE parent_id IS NOT NULL
+            UNION SELECT a.started, c.parent_id FROM above a JOIN contracts_customer c ON c.id = a.parent_id
+        ) SELECT started::text FROM above WHERE parent_id = started
+        """,
+    ),
+    Invariant(
+        "What a merged customer had belongs to whom they were merged into.",
+        """
+        SELECT k.key || ' ' || had.id FROM contracts_customer k JOIN (
+            SELECT id::text, customer_id FROM contracts_contract
+            UNION ALL SELECT id::text, payer_id FROM contracts_contract
+            UNION ALL SELECT id::text, customer_id FROM quoting_quote
+            UNION ALL SELECT id::text, customer_id FROM invoicing_invoice
+            UNION ALL SELECT id::text, customer_id FROM ledger_journalentry
+        ) had ON had.customer_id = k.id WHERE k.merged_into_id IS NOT NULL
+        """,
+    ),
     # ---- the outside
     Invariant(
         "One record of ours has at most one counterpart in another system, which is nobody else's.",
         """
-        SELECT system || ' ' || external_id FROM integrations_externalid
+        SELECT system || ' ' || external_id FROM governance_externalid
             GROUP BY system, subject_type, external_id HAVING count(*) > 1
-        UNION ALL SELECT system || ' ' || subject_id FROM integrations_externalid
+        UNION ALL SELECT system || ' ' || subject_id FROM governance_externalid
             GROUP BY system, subject_type, subject_id HAVING count(*) > 1
         """,
     ),

@@ -25,6 +25,7 @@ app.conf.beat_schedule = {
     "add usage to its daily totals": {"task": "metering.tasks.roll_up", "schedule": 2 * SECONDS},
     "remove what was given up": {"task": "metering.tasks.sweep_usage", "schedule": 60 * MINUTES},
     "retire old usage": {"task": "metering.tasks.retire_usage", "schedule": 60 * MINUTES},
+    "hand over the usage of merged customers": {"task": "contracts.tasks.hand_over_usage", "schedule": 60 * MINUTES},
     "settle outcomes that are due": {"task": "metering.tasks.settle_outcomes", "schedule": 1 * MINUTES},
     "renew what renews itself": {"task": "contracts.tasks.renew_due", "schedule": 15 * MINUTES},
     "bill what is due": {"task": "invoicing.tasks.bill_due", "schedule": 5 * MINUTES},

@@ -26,6 +26,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Customers", "apartment", "contracts.customer"),
             ("Contracts", "contract", "contracts.contract"),
             ("Renewals", "autorenew", "admin:contracts_contract_renewals"),
+            ("Custom fields", "list_alt", "contracts.customfield"),
         ],
     ),
     (

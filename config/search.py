@@ -11,6 +11,7 @@ from catalog import uses
 from catalog.models import Product, RateCard
 from catalog.queries import uses_of
 from contracts.models import Contract, Customer
+from contracts.queries import called
 from governance.doors import may, visible
 from invoicing.models import Invoice
 from metering.models import CustomerAlias, EventType, Meter, OutcomeDefinition
@@ -21,7 +22,7 @@ PRODUCTS = 3  # whose uses are listed
 
 # What is searched, in which fields, and how a hit is described.
 PLACES: list[tuple[type[Model], tuple[str, ...], str]] = [
-    (Customer, ("name", "key", "email"), "Customer"),
+    (Customer, (), "Customer"),  # by everything anybody calls them
     (Quote, ("number", "title", "customer__name"), "Quote"),
     (Contract, ("number", "customer__name"), "Contract"),
     (Invoice, ("number", "customer__name"), "Invoice"),
@@ -49,7 +50,7 @@ def _hits(request: HttpRequest, term: str) -> Iterator[SearchResult]:
         meta = model._meta
         if not may(request.user, f"{meta.app_label}.view_{meta.model_name}"):
             continue
-        wanted = Q()
+        wanted = called(term) if model is Customer else Q()
         for field in fields:
             wanted |= Q(**{f"{field}__icontains": term})
         for thing in visible(model._default_manager.filter(wanted), request.user)[:HITS]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from django.conf import settings
 from django.core import signing
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -21,6 +22,7 @@ from contracts.presentation import shown_commit, shown_lines_of, standing_of
 from contracts.queries import terms_of
 from contracts.words import period_text, quantity_text
 from governance.acts import Refused
+from governance.doors import belonging
 from metering.queries import usage
 from pricing.measures import WHOLE, total
 from pricing.periods import Period
@@ -45,6 +47,11 @@ class Page(Protocol):
     def __call__(self, request: HttpRequest, customer: Customer, **rest: Any) -> HttpResponse: ...
 
 
+def contracts_of(customer: Customer) -> QuerySet[Contract]:
+    """The customer's own, and those they pay."""
+    return Contract.objects.filter(belonging(Contract, [customer.pk]))
+
+
 def token_of(customer: Customer) -> str:
     return signing.dumps(str(customer.pk), salt=SALT)
 
@@ -55,12 +62,13 @@ def link_to(customer: Customer) -> str:
 
 
 def customer_of(token: str) -> Customer | None:
-    """The customer this token was made for; None for a forged one, or a customer that is gone."""
+    """The customer this token was made for, or whom they were merged into; None if it is forged or they are gone."""
     try:
         pk = signing.loads(token, salt=SALT)
     except signing.BadSignature:
         return None
-    return Customer.objects.filter(pk=pk).first()
+    customer = Customer.objects.filter(pk=pk).select_related("merged_into").first()
+    return customer.merged_into or customer if customer else None
 
 
 def for_whoever_has_the_link(page: Page) -> Any:
@@ -112,7 +120,7 @@ def usage_section(customer: Customer, at: datetime) -> Section | None:
             cycle = each.term.cycle_at(at) if each.term.meter else None
             if cycle is not None:
                 so_far = Period(cycle.start, at)
-                slots.append((customer.key, each.term.meter, so_far, WHOLE))
+                slots.append((contract.usage_key, each.term.meter, so_far, WHOLE))
                 rows.append((each.name, period_text(so_far, contract.time_zone), each.unit))
     measured = usage(slots) if slots else {}
     shown = [
@@ -123,4 +131,5 @@ def usage_section(customer: Customer, at: datetime) -> Section | None:
 
 
 def _live(customer: Customer, at: datetime) -> list[Contract]:
-    return list(customer.contracts.filter(end_at__gt=at).order_by("start_at", "number"))
+    theirs = contracts_of(customer).filter(end_at__gt=at)
+    return list(theirs.select_related("customer", "payer").order_by("start_at", "number"))

@@ -139,8 +139,8 @@ def _public_prices(at: datetime) -> dict[str, tuple[str, Charge]]:
 
 def _terms(customers: Collection[str]) -> Mapping[tuple[str, str], list[Term]]:
     """The metered terms of these customers' contracts, by customer and meter."""
-    contracts = list(Contract.objects.filter(customer__key__in=customers).select_related("customer").order_by("number"))
-    whose = {contract.pk: contract.customer.key for contract in contracts}
+    contracts = list(Contract.objects.filter(usage_key__in=customers).order_by("number"))
+    whose = {contract.pk: contract.usage_key for contract in contracts}
     found: dict[tuple[str, str], list[Term]] = defaultdict(list)
     for pk, term in _priced(contracts):
         if term.meter:

@@ -71,7 +71,7 @@ def following(cards: Collection[UUID], at: datetime, start: datetime, end: datet
     """Those contracts with the lines that run at some time between the two instants. Three queries."""
     found = followers_of(cards, at)
     rows = found.order_by("number").values_list(
-        "pk", "number", "customer__key", "customer__name", "rate_card_id", "currency", "time_zone", "start_at",
+        "pk", "number", "usage_key", "customer__name", "rate_card_id", "currency", "time_zone", "start_at",
         "end_at", Coalesce("first_agreed_at", "signed_at"), Case(When(renews__isnull=False, then="start_at")),
     )  # fmt: skip
     followers = [Follower._make((*row[:-2], Agreement(*row[-2:]))) for row in rows]

@@ -1,4 +1,4 @@
-"""What PostgreSQL itself refuses about contracts: what was signed changes only by an amendment."""
+"""What PostgreSQL itself refuses about contracts: what was signed changes only by an amendment; parents form trees."""
 
 import pgtrigger
 
@@ -39,17 +39,16 @@ def _same_but(columns: tuple[str, ...]) -> str:
 
 
 DECIDED_LATER = ("declined_at", "declined_by", "declined_because", "renewal_problem")
+FREE = (*DECIDED_LATER, "custom", "customer_id", "payer_id")  # of the last two see changes_hands_by_a_merge
 
 
 def signed_is_signed() -> list[pgtrigger.Trigger]:
-    """Of a contract its renewal may be decided on, and a few columns change where an amendment of it is applied.
+    """Of a contract its renewal may be decided on, something noted, and a few columns change by an amendment applied.
 
     One that renews another begins when that is over, or later.
     """
     return [
-        _moves_only(
-            "a signed contract changes by an amendment alone", *DECIDED_LATER, amended=AMENDABLE, contract="OLD.id"
-        ),
+        _moves_only("a signed contract changes by an amendment alone", *FREE, amended=AMENDABLE, contract="OLD.id"),
         pgtrigger.Trigger(
             name="renewals_follow",
             when=pgtrigger.Before,
@@ -105,6 +104,72 @@ def applied_is_applied() -> pgtrigger.Trigger:
             IF TG_OP = 'DELETE' OR OLD.status IN ('applied', 'withdrawn') OR NEW.contract_id <> OLD.contract_id
                 OR NEW.number <> OLD.number THEN
                 RAISE EXCEPTION 'an amendment that was decided never changes' USING ERRCODE = 'restrict_violation';
+            END IF;
+            RETURN NEW;
+        """,
+    )
+
+
+def nobody_is_their_own_ancestor() -> pgtrigger.Trigger:
+    """Parents form trees. The lock lets one move at a time in, or two that are right alone could close a circle."""
+    return pgtrigger.Trigger(
+        name="nobody_is_their_own_ancestor",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert | pgtrigger.UpdateOf("parent_id"),
+        condition=pgtrigger.Q(new__parent__isnull=False),
+        declare=[("ancestor", "uuid")],
+        func="""
+            PERFORM pg_advisory_xact_lock(hashtext('contracts_customer.parent'));
+            ancestor := NEW.parent_id;
+            WHILE ancestor IS NOT NULL LOOP
+                IF ancestor = NEW.id THEN
+                    RAISE EXCEPTION 'nobody is their own ancestor' USING ERRCODE = 'restrict_violation';
+                END IF;
+                SELECT parent_id INTO ancestor FROM contracts_customer WHERE id = ancestor;
+            END LOOP;
+            RETURN NEW;
+        """,
+    )
+
+
+def paid_within_the_family() -> pgtrigger.Trigger:
+    """Whoever pays a contract is its customer or above them when it is signed. Who moves later pays on."""
+    return pgtrigger.Trigger(
+        name="paid_within_the_family",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        declare=[("ancestor", "uuid")],
+        func="""
+            PERFORM 1 FROM contracts_customer WHERE id = NEW.customer_id AND merged_into_id IS NULL FOR KEY SHARE;
+            IF NOT FOUND THEN
+                RAISE EXCEPTION 'who was merged into another signs nothing' USING ERRCODE = 'restrict_violation';
+            END IF;
+            ancestor := NEW.customer_id;
+            WHILE ancestor IS DISTINCT FROM NEW.payer_id LOOP
+                IF ancestor IS NULL THEN
+                    RAISE EXCEPTION 'who pays a contract is its customer or above them'
+                        USING ERRCODE = 'restrict_violation';
+                END IF;
+                SELECT parent_id INTO ancestor FROM contracts_customer WHERE id = ancestor;
+            END LOOP;
+            RETURN NEW;
+        """,
+    )
+
+
+def changes_hands_by_a_merge(*columns: str) -> pgtrigger.Trigger:
+    """These columns name a customer, and change only from one that was merged to the one it was merged into."""
+    moved = """NEW.COLUMN IS DISTINCT FROM OLD.COLUMN AND NOT EXISTS (
+                SELECT FROM contracts_customer WHERE id = OLD.COLUMN AND merged_into_id = NEW.COLUMN)"""
+    wrongly = " OR ".join(moved.replace("COLUMN", column) for column in columns)
+    return pgtrigger.Trigger(
+        name="changes_hands_by_a_merge",
+        when=pgtrigger.Before,
+        operation=pgtrigger.UpdateOf(*columns),
+        func=f"""
+            IF {wrongly} THEN
+                RAISE EXCEPTION 'a signed document never changes hands but by a merge'
+                    USING ERRCODE = 'restrict_violation';
             END IF;
             RETURN NEW;
         """,

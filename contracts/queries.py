@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
 
 from django.db import connection
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from catalog.editions import Agreement, Edition, PriceBook
 from catalog.models import Product, SelectionRule
@@ -15,6 +15,7 @@ from catalog.prices import price_book
 from contracts.amending import Amended, products_in
 from contracts.changes import Change
 from contracts.models import (
+    BillingContact,
     Commit,
     CommitInstalment,
     Contract,
@@ -32,13 +33,16 @@ from contracts.terms import (
     DealLine,
     agreed_terms,
 )
+from governance import external_ids
 from governance.acts import Refused
 from metering.postgres.copying import array
 from pricing.drawdown import Kind
-from pricing.periods import anchored
+from pricing.money import ZERO
+from pricing.periods import anchored, midnight
 from pricing.rating import Proration
 
 Prices = ContractLine.Prices
+KNOWN = "SELECT key FROM contracts_customer WHERE key = ANY (%s::text[]) AND is_measured"
 
 
 def editions_of(contract: Contract, line: ContractLine, book: PriceBook) -> list[Edition]:
@@ -77,7 +81,7 @@ def deals_of(contracts: Iterable[Contract]) -> dict[Any, Deal]:
     """What each contract holds now, as plain values with the editions of its prices, by contract id. Seven queries."""
     found = {
         each.pk: each
-        for each in Contract.objects.filter(pk__in=[each.pk for each in contracts]).select_related("customer")
+        for each in Contract.objects.filter(pk__in=[each.pk for each in contracts]).select_related("payer")
     }
     lines, overrides, commits = _lines(found), overrides_in(found), _commits(found)
     book = _book(found.values(), lines)
@@ -129,16 +133,86 @@ def _book(contracts: Iterable[Contract], lines: Mapping[UUID, list[ContractLine]
     return price_book(cards, pins, {line.product_id for some in lines.values() for line in some})
 
 
+def taxation_of(customer: Customer, zone: str) -> dict[str, Any]:
+    """What its invoices are taxed at, as a `Deal` says it."""
+    if customer.tax_status == Customer.TaxStatus.TAXABLE:
+        return {"tax_percent": customer.tax_percent}
+    if customer.tax_status == Customer.TaxStatus.REVERSE_CHARGE or customer.exempt_until is None:
+        return {"tax_percent": ZERO}
+    until = midnight(customer.exempt_until + timedelta(days=1), zone)
+    return {"tax_percent": customer.tax_percent, "untaxed_until": until}
+
+
+def ancestors_of(customer: Customer) -> list[Customer]:
+    """The customers it belongs to, the nearest first."""
+    found, above = [], customer.parent
+    while above is not None and above not in found:
+        found.append(above)
+        above = above.parent
+    return found
+
+
+def payer_of(customer: Customer) -> Customer:
+    """Who pays what this customer signs now: the customer, or the first above them who is not billed to a parent."""
+    while customer.billed_to_parent and customer.parent is not None:
+        customer = customer.parent
+    return customer
+
+
+def tree_of(customer: Customer) -> list[tuple[int, Customer]]:
+    """Everybody above it, itself, and everybody below it, each with how deep they stand; a query for each level."""
+    above = ancestors_of(customer)[::-1]
+    rows: list[tuple[int, Customer]] = list(enumerate([*above, customer]))
+    below: dict[UUID, list[Customer]] = defaultdict(list)
+    level = [customer.pk]
+    while level:
+        found = list(Customer.objects.filter(parent__in=level).order_by("name", "pk"))
+        for child in found:
+            below[cast(UUID, child.parent_id)].append(child)
+        level = [child.pk for child in found]
+    return rows + [each for child in below[customer.pk] for each in _with_children(len(above) + 1, child, below)]
+
+
+def _with_children(depth: int, customer: Customer, below: Mapping[UUID, list[Customer]]) -> list[tuple[int, Customer]]:
+    rows = [(depth, customer)]
+    for child in below[customer.pk]:
+        rows += _with_children(depth + 1, child, below)
+    return rows
+
+
+def addresses_of(customer: Customer) -> tuple[list[str], list[str]]:
+    """Where its quotes and invoices go: to, and in copy. Without a contact who is addressed, to its own address."""
+    by_role: dict[str, list[str]] = {role: [] for role in BillingContact.Role.values}
+    for contact in customer.contacts.order_by("email"):
+        by_role[contact.role].append(contact.email)
+    return by_role[BillingContact.Role.TO] or [customer.email], by_role[BillingContact.Role.CC]
+
+
+def called(text: str) -> Q:
+    """Customers who are called something like this: by us, by another system, or by a person of theirs."""
+    contacts = BillingContact.objects.filter(
+        Q(email__icontains=text) | Q(name__icontains=text), customer=OuterRef("pk")
+    )
+    own = [Q(**{f"{name}__icontains": text}) for name in ("name", "key", "email", "tax_number")]
+    found = Q(Exists(contacts)) | Q(external_ids.called(Customer, text))
+    for each in own:
+        found |= each
+    return found
+
+
 def known_customers(keys: set[str]) -> set[str]:
-    """Which of these keys name a customer. In SQL: the ORM takes longer over a thousand keys than the database."""
+    """Which of these keys name a customer that usage is counted as.
+
+    In SQL: the ORM takes longer over a thousand keys than the database.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT key FROM contracts_customer WHERE key = ANY (%s::text[])", [array(sorted(keys))])
+        cursor.execute(KNOWN, [array(sorted(keys))])
         return {key for (key,) in cursor}
 
 
 def customer_keys() -> list[str]:
-    """The keys of all customers."""
-    return list(Customer.objects.order_by().values_list("key", flat=True))
+    """The keys of all customers that usage is counted as."""
+    return list(Customer.objects.filter(is_measured=True).order_by().values_list("key", flat=True))
 
 
 def _lines(contracts: Collection[UUID]) -> dict[UUID, list[ContractLine]]:
@@ -228,7 +302,7 @@ def _deal(
         source=f"Contract {contract.number}",
         currency=contract.currency,
         zone=contract.time_zone,
-        tax_percent=contract.customer.tax_percent,
+        **taxation_of(contract.payer, contract.time_zone),
         lines=[
             DealLine(
                 str(line.pk),

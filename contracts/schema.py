@@ -4,13 +4,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from catalog.models import Product, RateCard
 from contracts.fields import Day as Day
 from contracts.fields import MoneyField as MoneyField
 from contracts.fields import Number as Number
-from contracts.models import Contract, ContractLine, Customer, LegalEntity
+from contracts.models import BillingContact, Contract, ContractLine, Customer, CustomField, LegalEntity
+from contracts.operations import Merge
 from contracts.override_shapes import AgreedPriceOut, ContractPriceIn, price_shape
 from contracts.renewals import DueRenewal, last_day_to_decline
 from pricing.money import Money, plain
@@ -23,13 +25,45 @@ class RefusedOut(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
+class ContactShape(serializers.ModelSerializer[BillingContact]):
+    """A person of the customer's who gets quotes and invoices: addressed (`to`) or in copy (`cc`)."""
+
+    class Meta:
+        model = BillingContact
+        fields: ClassVar = ["email", "name", "role"]
+
+
+class CustomFieldOut(serializers.ModelSerializer[CustomField]):
+    """Something that may be noted of customers or contracts, under `custom`."""
+
+    class Meta:
+        model = CustomField
+        fields: ClassVar = ["about", "key", "name", "type", "choices"]
+
+
+class CustomShape(serializers.Serializer[Any]):
+    """Values of custom fields, by key. What is not named stays; null takes a value away."""
+
+    custom = serializers.DictField(child=serializers.JSONField(allow_null=True))
+
+
 class CustomerShape(serializers.ModelSerializer[Customer]):
-    """A party to sell to. Usage events name it by `key`, which never changes."""
+    """A party to sell to. Usage events name it by `key`, which never changes.
+
+    Of `external_ids` and `custom` what is named changes, and "" or null takes it away; `contacts` are replaced.
+    """
 
     parent = serializers.SlugRelatedField(  # type: ignore[assignment] # DRF's Field has one of its own
         slug_field="key", queryset=Customer.objects.all(), required=False, allow_null=True
     )
     tax_percent = Number(required=False)
+    contacts = ContactShape(many=True, required=False)
+    external_ids = serializers.DictField(
+        child=serializers.CharField(allow_blank=True, max_length=120), required=False, help_text="By system."
+    )
+    custom = serializers.DictField(
+        child=serializers.JSONField(allow_null=True), required=False, help_text="Values of custom fields, by key."
+    )
 
     class Meta:
         model = Customer
@@ -41,13 +75,47 @@ class CustomerShape(serializers.ModelSerializer[Customer]):
             "country",
             "tax_number",
             "tax_percent",
+            "tax_status",
+            "exemption",
+            "exempt_until",
             "currency",
             "time_zone",
+            "region",
+            "segment",
+            "channel",
+            "customer_type",
             "parent",
+            "billed_to_parent",
+            "contacts",
+            "external_ids",
+            "custom",
         ]
         extra_kwargs: ClassVar[dict[str, Any]] = {
             "key": {"validators": []}
         }  # a key that is taken is refused, not malformed
+
+
+class MergeIn(serializers.Serializer[Any]):
+    into = serializers.CharField(help_text="The key of the customer that is kept.")
+    because = serializers.CharField()
+
+
+class MovesOut(serializers.Serializer[Any]):
+    what = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class MergeOut(serializers.Serializer[Any]):
+    """What a merge would do."""
+
+    kept = serializers.CharField(source="kept.key")
+    duplicate = serializers.CharField(source="duplicate.key")
+    moves = serializers.SerializerMethodField()
+    usage = serializers.CharField(help_text="What becomes of usage under the duplicate's key.")
+
+    @extend_schema_field(MovesOut(many=True))
+    def get_moves(self, merge: Merge) -> list[dict[str, Any]]:
+        return [{"what": what, "count": count} for what, count in merge.moves]
 
 
 class InstalmentShape(serializers.Serializer[Any]):
@@ -180,6 +248,14 @@ class ContractIn(serializers.Serializer[Any]):
     """A contract that was signed elsewhere, with prices in force when it starts."""
 
     customer = serializers.SlugRelatedField(slug_field="key", queryset=Customer.objects.all())
+    payer = serializers.SlugRelatedField(
+        slug_field="key",
+        queryset=Customer.objects.all(),
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The customer or somebody above them. Null: who is billed for this customer.",
+    )
     legal_entity = serializers.SlugRelatedField(slug_field="key", queryset=LegalEntity.objects.all())
     rate_card = serializers.SlugRelatedField(slug_field="key", queryset=RateCard.objects.all())
     follows_card = serializers.BooleanField(required=False, default=False)
@@ -206,6 +282,7 @@ class ContractOut(serializers.Serializer[Any]):
 
     number = serializers.CharField()
     customer = serializers.CharField()
+    payer = serializers.CharField(help_text="Who gets the invoices; the customer, unless a parent pays.")
     status = serializers.ChoiceField(Contract.Status.choices)
     rate_card = serializers.CharField()
     pinned_version = serializers.IntegerField(allow_null=True, help_text="Null: the version in force applies.")
@@ -220,6 +297,7 @@ class ContractOut(serializers.Serializer[Any]):
     signed_by = serializers.CharField()
     opportunity_key = serializers.CharField()
     renewal = RenewalOut()
+    custom = serializers.DictField(help_text="Values of custom fields, by key.")
     lines = AgreedLineOut(many=True)
     commits = AgreedCommitOut(many=True)
     overrides = AgreedPriceOut(many=True)
@@ -235,6 +313,7 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
     return {
         "number": contract.number,
         "customer": contract.customer.key,
+        "payer": contract.payer.key,
         "status": contract.status,
         "rate_card": contract.rate_card.key,
         "pinned_version": contract.pinned_version.number if contract.pinned_version else None,
@@ -249,6 +328,7 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
         "signed_by": contract.signed_by,
         "opportunity_key": contract.opportunity_key,
         "renewal": _renewal(contract),
+        "custom": contract.custom,
         "lines": [
             {
                 "product": line.product.key,

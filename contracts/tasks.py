@@ -11,3 +11,9 @@ from governance.clock import now
 def renew_due() -> None:
     """Renew what renews itself. Late, doubled or repeated, a contract is renewed once."""
     operations.renew_due(act=Act.of_system("timetable", "Renewed by the rule agreed in the contract", now()))
+
+
+@shared_task(name="contracts.tasks.hand_over_usage")
+def hand_over_usage() -> None:
+    """Let the keys of merged customers lead to who was kept, once no contract of their own measures by them."""
+    operations.hand_over_usage(act=Act.of_system("timetable", "No contract measures by this key any more", now()))

@@ -105,7 +105,8 @@ class SignedTerms:
     """Everything a signature says. `signed_by` is the customer's person, as they wrote their name.
 
     On a card with a base, `base_version` is what fills the rate card version where the contract pins it. Grace and
-    payment terms are the seller's unless said; a contract that renews another keeps the time zone of that.
+    payment terms are the seller's unless said; a contract that renews another keeps the time zone of that. Without a
+    `payer` the customer pays, or whoever above them is billed for them.
     """
 
     customer: Customer
@@ -127,6 +128,7 @@ class SignedTerms:
     purchase_order: str = ""
     grace_hours: int | None = None
     payment_terms_days: int | None = None
+    payer: Customer | None = None
     renewal: RenewalRule = RenewalRule()
 
     @property
@@ -202,6 +204,7 @@ class Deal:
     lines: Sequence[DealLine]
     commits: Sequence[DealCommit] = ()
     tax_percent: Decimal = ZERO
+    untaxed_until: datetime | None = None
     anchor: datetime | None = None
     proration: Proration = "day"
 
@@ -220,6 +223,7 @@ class ContractTerm:
     commit_product_keys: tuple[str, ...] = field(default=())
     earned_on_invoice: bool = False
     tags: frozenset[str] = frozenset()
+    untaxed_until: datetime | None = None
 
     @property
     def is_drawable(self) -> bool:
@@ -312,6 +316,7 @@ def _line(deal: Deal, line: DealLine) -> ContractTerm:
         deal.tax_percent,
         earned_on_invoice=product.recognition == Product.Recognition.ON_INVOICE,
         tags=frozenset(product.tags),
+        untaxed_until=deal.untaxed_until,
     )
 
 

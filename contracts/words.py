@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
+from contracts.models import Customer
 from pricing.figures import grouped, plural
 from pricing.money import shown
 from pricing.periods import Period, add_months, local_days
@@ -68,3 +69,14 @@ def quantity_text(quantity: Decimal, unit: str) -> str:
 def access_text(amount: Decimal, unit: str, currency: str) -> str:
     """So much of a commit, in its unit: `$40.00`, `1,200 credits`."""
     return quantity_text(amount, unit) if unit else amount_text(amount, currency)
+
+
+def tax_text(customer: Customer) -> str:
+    """What a document says about the customer's tax beyond its percent; empty for who is taxed like everybody."""
+    match customer.tax_status:
+        case Customer.TaxStatus.EXEMPT:
+            until = f" until {day_text(customer.exempt_until)}" if customer.exempt_until else ""
+            return f"Exempt, certificate {customer.exemption}{until}"
+        case Customer.TaxStatus.REVERSE_CHARGE:
+            return "Reverse charge: the recipient owes the tax"
+    return ""

@@ -1,7 +1,8 @@
 """Governance: who may change what, who must agree, and what is remembered.
 
 Owns: acts (who, why, when), changes (the trail and outbox in one row), entities with history, lifecycles,
-approval policies and requests, roles and their permissions, API keys, and the clock read at the doors.
+approval policies and requests, roles and their permissions, API keys, the ids that other systems gave our records,
+and the clock read at the doors.
 
 Does not own: any business rule; it never knows what a quote, a price or an invoice is.
 

@@ -17,7 +17,7 @@ from governance.admin_access import UserAdmin as UserAdmin
 from governance.admin_access import why
 from governance.admin_base import GovernedAdmin, kind_of, operation, pill, subject_link
 from governance.change import change
-from governance.models import ApprovalPolicy, ApprovalRequest, Change
+from governance.models import ApprovalPolicy, ApprovalRequest, Change, ExternalId
 from governance.timeline import happening
 from pricing.money import plain
 
@@ -167,4 +167,19 @@ class ChangeAdmin(GovernedAdmin):
 
     @display(description="Subject")
     def page(self, row: Change) -> str:
+        return subject_link(row.subject_type, row.subject_id, f"{kind_of(row.subject_type)} {row.subject_id}")
+
+
+@admin.register(ExternalId)
+class ExternalIdAdmin(GovernedAdmin):
+    """What other systems call our records."""
+
+    list_display = ["system", "external_id", "subject_type", "subject"]
+    list_filter = ["system", "subject_type"]
+    search_fields = ["external_id", "subject_id"]
+    fields = ["system", "external_id", "subject_type", "subject"]
+    readonly_fields = ["subject"]
+
+    @display(description="Our record")
+    def subject(self, row: ExternalId) -> SafeString | str:
         return subject_link(row.subject_type, row.subject_id, f"{kind_of(row.subject_type)} {row.subject_id}")

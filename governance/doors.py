@@ -1,5 +1,7 @@
 """What every door shares: who is asking, and whether they may. Deny unless granted."""
 
+from functools import reduce
+from operator import or_
 from typing import Any, TypeVar
 
 from django.db import models
@@ -21,13 +23,20 @@ SERVE_CUSTOMER = "contracts.serve_customer"
 
 def visible(rows: models.QuerySet[M], user: Any) -> models.QuerySet[M]:
     """The rows this person may know of: all, those of the customers they serve, or those they asked for."""
-    path, asker = getattr(rows.model, "customer_path", ""), getattr(rows.model, "asker_path", "")
-    if not (path or asker) or user.has_perm(SEE_EVERY_CUSTOMER):
+    paths, asker = getattr(rows.model, "customer_path", ()), getattr(rows.model, "asker_path", "")
+    if not (paths or asker) or user.has_perm(SEE_EVERY_CUSTOMER):
         return rows
     if asker:
         return rows.filter(**{asker: user})
     served: models.QuerySet[Any] = get_objects_for_user(user, SERVE_CUSTOMER, accept_global_perms=False)
-    return rows.filter(**{f"{path}__in": served.values("pk")})
+    return rows.filter(belonging(rows.model, served.values("pk")))
+
+
+def belonging(model: type[models.Model], customers: Any) -> models.Q:
+    """Rows of a table with a `customer_path` that belong to one of these customers."""
+    paths = model.customer_path  # type: ignore[attr-defined]
+    each = [models.Q(**{f"{path}__in": customers}) for path in ([paths] if isinstance(paths, str) else paths)]
+    return reduce(or_, each)
 
 
 def may(user: Any, permission: str, thing: models.Model | None = None) -> bool:

@@ -71,11 +71,11 @@ class History(HistoricalRecords):
 class Entity(models.Model):
     """Something we answer for: it has an identity and a history, and is written only inside a change.
 
-    `customer_path` names the lookup from this model to the customer it belongs to; rows with such a path are shown
-    only to those who serve that customer (see `governance.doors`).
+    `customer_path` names the lookup from this model to the customer it belongs to, or to each of several; rows with one
+    are shown only to those who serve one of these customers (see `governance.doors`).
     """
 
-    customer_path: ClassVar[str] = ""
+    customer_path: ClassVar[str | tuple[str, ...]] = ()
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     history = History(bases=[HistoryRow], inherit=True)

@@ -1,4 +1,4 @@
-"""Tables of governance: changes, approval policies and requests, API keys."""
+"""Tables of governance: changes, approval policies and requests, API keys, ids given by others."""
 
 from typing import ClassVar
 
@@ -194,3 +194,28 @@ class SystemKey(AbstractAPIKey):
                 func="RAISE EXCEPTION 'a revoked key stays so' USING ERRCODE = 'restrict_violation';",
             ),
         ]
+
+
+class ExternalId(models.Model):
+    """The id that another system gave to one of our records."""
+
+    system = models.SlugField(max_length=40, db_index=False)
+    subject_type = models.CharField(max_length=80)
+    subject_id = models.CharField(max_length=80)
+    external_id = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["system", "subject_type", "subject_id"], name="one_id_per_system"),
+            models.UniqueConstraint(fields=["system", "subject_type", "external_id"], name="one_record_per_outside_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.system}: {self.external_id}"
+
+    def called_elsewhere(self) -> "models.QuerySet[ExternalId]":
+        """Another record of the same kind that the system calls so."""
+        same = ExternalId.objects.filter(
+            system=self.system, subject_type=self.subject_type, external_id=self.external_id
+        )
+        return same.exclude(subject_id=self.subject_id)

@@ -91,7 +91,8 @@ def billed_for(
         period_start__lte=event.occurred_at,
         period_end__gt=event.occurred_at,
     )
-    for line in found.select_related("invoice__customer", "invoice__contract").order_by("invoice__issued_at", "pk"):
+    found = found.select_related("invoice__customer", "invoice__contract__customer")
+    for line in found.order_by("invoice__issued_at", "pk"):
         lines[line.term].append(line)
     drafts = {line.invoice for some in lines.values() for line in some if line.invoice.status == Status.DRAFT}
     holding = held(drafts)

@@ -126,15 +126,15 @@ def _silent(period: Period, at: datetime, user: Any) -> list[tuple[Customer, Seq
     running = Contract.objects.filter(start_at__lte=at, end_at__gt=at).select_related("customer")
     contracts = {each.pk: each for each in (running if user is None else visible(running, user))}
     lines = ContractLine.objects.filter(contract__in=contracts, product__meter__isnull=False)
-    asked: dict[Customer, set[str]] = defaultdict(set)
+    asked: dict[Customer, set[tuple[str, str]]] = defaultdict(set)
     theirs: dict[Customer, set[Any]] = defaultdict(set)
     for pk, meter in lines.values_list("contract", "product__meter__key"):
-        asked[contracts[pk].customer].add(meter)
+        asked[contracts[pk].customer].add((contracts[pk].usage_key, meter))
         theirs[contracts[pk].customer].add(pk)
-    used = usage((customer.key, meter, period, WHOLE) for customer, meters in asked.items() for meter in meters)
+    used = usage((*each, period, WHOLE) for some in asked.values() for each in some)
     heard = {key for (key, _, _, _), measured in used.items() if total(measured)}
     return [
         (customer, [contracts[pk] for pk in sorted(theirs[customer])])
         for customer in sorted(asked, key=lambda each: each.name)
-        if customer.key not in heard
+        if not heard & {key for key, _ in asked[customer]}
     ]

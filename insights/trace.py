@@ -182,7 +182,7 @@ class _Agreed:
         cls, event: UsageEvent, customer: Customer, products: Iterable[Product], sight: Sight, at: datetime
     ) -> "_Agreed":
         contracts = list(
-            Contract.objects.filter(customer=customer)
+            Contract.objects.filter(usage_key=event.customer_key)
             .select_related("customer", "pinned_version__card", "rate_card")
             .prefetch_related("lines__product")
             .order_by("start_at")

@@ -1,6 +1,6 @@
 """Integrations: the only part that speaks to the outside, after the commit, from the outbox.
 
-Owns: routes, deliveries, inbound messages, the ids that others gave our records; e-mail, payments, CRM, ERP.
+Owns: routes, deliveries, inbound messages; e-mail, payments, CRM, ERP.
 
 Does not own: decisions. A handler reads the present state and calls one adapter or one operation.
 

@@ -1,20 +1,18 @@
-"""What goes out, what comes in, and what others call our records; failures first, each with a way to try again."""
+"""What goes out and what comes in; failures first, each with a way to try again."""
 
 import json
 from datetime import datetime
 
-from django.apps import apps
 from django.contrib import admin
 from django.db.models import Case, IntegerField, Value, When
-from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from governance.acts import Act
-from governance.admin_base import GovernedAdmin, operation
+from governance.admin_base import GovernedAdmin, kind_of, operation, subject_link
 from integrations import inbox, outbox
-from integrations.models import Delivery, ExternalId, InboundMessage
+from integrations.models import Delivery, InboundMessage
 
 DELIVERY_COLOURS = {"due": "info", "done": "success", "failed": "danger"}
 MESSAGE_COLOURS = {"new": "info", "applied": "success", "ignored": "", "failed": "danger"}
@@ -64,7 +62,8 @@ class DeliveryAdmin(GovernedAdmin):
 
     @display(description="About")
     def subject(self, delivery: Delivery) -> SafeString | str:
-        return _subject_link(delivery.change.subject_type, delivery.change.subject_id)
+        kind, key = delivery.change.subject_type, delivery.change.subject_id
+        return subject_link(kind, key, f"{kind_of(kind)} {key}")
 
     @display(description="Outcome")
     def outcome(self, delivery: Delivery) -> str:
@@ -124,30 +123,6 @@ class InboundMessageAdmin(GovernedAdmin):
     def retry(self, message: InboundMessage, act: Act) -> str:
         inbox.retry(message, act=act)
         return "It will be looked at again within seconds."
-
-
-@admin.register(ExternalId)
-class ExternalIdAdmin(GovernedAdmin):
-    """What other systems call our records."""
-
-    list_display = ["system", "external_id", "subject_type", "subject"]
-    list_filter = ["system", "subject_type"]
-    search_fields = ["external_id", "subject_id"]
-    fields = ["system", "external_id", "subject_type", "subject"]
-    readonly_fields = ["subject"]
-
-    @display(description="Our record")
-    def subject(self, row: ExternalId) -> SafeString | str:
-        return _subject_link(row.subject_type, row.subject_id)
-
-
-def _subject_link(subject_type: str, subject_id: str) -> SafeString | str:
-    name = f"{apps.get_model(subject_type)._meta.verbose_name} {subject_id}"
-    try:
-        url = reverse(f"admin:{subject_type.replace('.', '_')}_change", args=[subject_id])
-    except NoReverseMatch:
-        return name
-    return format_html('<a href="{}" class="font-medium text-primary-600 underline">{}</a>', url, name)
 
 
 def _moment(at: datetime) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from contracts.models import Contract, Customer
-from integrations import external_ids
+from governance import external_ids
 from integrations.crm import salesforce
 from integrations.crm.salesforce import AccountValues, OpportunityValues
 from integrations.models import Delivery

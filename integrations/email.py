@@ -15,7 +15,8 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from contracts.models import LegalEntity
+from contracts.models import Customer, LegalEntity
+from contracts.queries import addresses_of
 from governance.acts import Act
 from integrations.errors import Permanent, Transient
 from integrations.models import Delivery
@@ -37,7 +38,7 @@ PDF = "application/pdf"
 class Letter:
     """One message: `template` names the .txt and .html that turn `context` into its body."""
 
-    to: str
+    to: Customer
     subject: str
     template: str
     context: Mapping[str, Any]
@@ -67,7 +68,7 @@ def quote(delivery: Delivery, at: datetime) -> str:
     }
     subject = f"Your offer {version.quote.number} from {ours.name}"
     document = (f"{version.quote.number}.pdf", quote_documents.document_of(version, act=_drawing(delivery, at)))
-    return _send(Letter(version.quote.customer.email, subject, "quote", context, document), ours, delivery)
+    return _send(Letter(version.quote.customer, subject, "quote", context, document), ours, delivery)
 
 
 def invoice(delivery: Delivery, at: datetime) -> str:
@@ -91,16 +92,18 @@ def invoice(delivery: Delivery, at: datetime) -> str:
     }
     subject = f"Invoice {ours.number} from {ours.legal_entity.name}"
     document = (f"{ours.number}.pdf", invoice_documents.document_of(ours, act=_drawing(delivery, at)))
-    return _send(Letter(ours.customer.email, subject, "invoice", context, document), ours.legal_entity, delivery)
+    return _send(Letter(ours.customer, subject, "invoice", context, document), ours.legal_entity, delivery)
 
 
 def _send(letter: Letter, seller: LegalEntity, delivery: Delivery) -> str:
     context = {**letter.context, "subject": letter.subject}
+    to, cc = addresses_of(letter.to)
     message = EmailMultiAlternatives(
         subject=letter.subject,
         body=render_to_string(f"integrations/email/{letter.template}.txt", context),
         from_email=formataddr((seller.name, parseaddr(settings.DEFAULT_FROM_EMAIL)[1])),
-        to=[letter.to],
+        to=to,
+        cc=cc,
         reply_to=[seller.email],
         headers={"Message-ID": message_id(delivery)},
     )

@@ -1,4 +1,4 @@
-"""Tables of integrations: deliveries owed, messages received, ids given by others."""
+"""Tables of integrations: deliveries owed, messages received."""
 
 from django.db import models
 from django.db.models import Q
@@ -63,21 +63,3 @@ class InboundMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sender} {self.type} {self.message_id}"
-
-
-class ExternalId(models.Model):
-    """The id that another system gave to one of our records."""
-
-    system = models.CharField(max_length=40)
-    subject_type = models.CharField(max_length=80)
-    subject_id = models.CharField(max_length=80)
-    external_id = models.CharField(max_length=120)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["system", "subject_type", "subject_id"], name="one_id_per_system"),
-            models.UniqueConstraint(fields=["system", "subject_type", "external_id"], name="one_record_per_outside_id"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.system}: {self.external_id}"

@@ -5,8 +5,9 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 
 from contracts.models import Customer
+from governance import external_ids
 from governance.acts import Act, Refused
-from integrations import external_ids, payments
+from integrations import payments
 from integrations.errors import Irrelevant, Permanent
 from integrations.models import Delivery, InboundMessage
 from integrations.payment_values import CustomerValues, InvoiceValues, LineValues

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
+from contracts.admin.filters import OfCustomerFilter
 from contracts.words import amount_text
 from governance import approvals
 from governance.acts import Act
@@ -82,13 +83,25 @@ class InvoiceAdmin(GovernedAdmin):
     """An invoice: what it says, why each amount, what was paid; and what can be done with it."""
 
     list_display = ["shown_number", "customer", "shown_status", "shown_kind", "issued_at", "due_on", "shown_total"]
-    list_filter = ["status", Held, "kind", "legal_entity", "currency", ("issued_at", admin.DateFieldListFilter)]
-    list_select_related = ["customer", "contract"]
-    search_fields = ["number", "customer__name", "customer__key", "contract__number"]
+    list_filter = [
+        "status",
+        OfCustomerFilter,
+        Held,
+        "kind",
+        "legal_entity",
+        "currency",
+        ("issued_at", admin.DateFieldListFilter),
+    ]
+    list_select_related = ["customer", "contract__customer"]
+    search_fields = ["number", "customer__name", "customer__key", "contract__customer__name", "contract__number"]
     ordering = [F("issued_at").desc(nulls_first=True), "-sequence", "customer__name"]
-    readonly_fields = ["standing", "shown_kind", "shown_total"]
+    readonly_fields = ["pays_for", "standing", "shown_kind", "shown_total"]
     actions_detail = ["finalize", "release", "record_payment", "credit", "void"]
     change_form_outer_after_template = "invoicing/admin_invoice.html"
+
+    @display(description="Pays for")
+    def pays_for(self, invoice: Invoice) -> str:
+        return invoice.contract.customer.name
 
     @display(description="Number", ordering="number")
     def shown_number(self, invoice: Invoice) -> str:
@@ -206,7 +219,9 @@ class InvoiceAdmin(GovernedAdmin):
     def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> list[Any]:
         is_open = obj is not None and is_draft(obj)
         days = ("closes_at", "shown_total") if is_open else ("issued_at", "due_on", "shown_total")
-        return [("customer", "contract", "legal_entity"), ("standing", "shown_kind"), days]
+        is_paid_above = obj is not None and obj.customer_id != obj.contract.customer_id
+        parties = ("customer", *(["pays_for"] if is_paid_above else []), "contract", "legal_entity")
+        return [parties, ("standing", "shown_kind"), days]
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         invoice = self.thing_or_404(request, object_id)
@@ -246,7 +261,7 @@ class PaymentAdmin(GovernedAdmin):
     """Money that came in. Recorded on the invoice's page, or by a payment provider."""
 
     list_display = ["received_at", "invoice", "customer", "method", "external_id", "shown_amount"]
-    list_filter = ["method", "currency", ("received_at", admin.DateFieldListFilter)]
+    list_filter = ["method", OfCustomerFilter, "currency", ("received_at", admin.DateFieldListFilter)]
     list_select_related = ["invoice__customer"]
     search_fields = ["external_id", "invoice__number", "invoice__customer__name"]
     fields = [("invoice", "shown_amount"), ("method", "external_id"), ("received_at", "recorded_by")]

@@ -75,7 +75,7 @@ class Gathered:
         )
 
     def _measured(self, meter: str, period: Period, split: Split) -> Measured:
-        return self.usage[self.contract.customer.key, meter, period, split]
+        return self.usage[self.contract.usage_key, meter, period, split]
 
 
 def gather(contract_ids: Iterable[UUID], through: datetime, *, as_of: Cutoff | None = None) -> list[Gathered]:
@@ -86,7 +86,7 @@ def gather(contract_ids: Iterable[UUID], through: datetime, *, as_of: Cutoff | N
     contracts = list(
         Contract.objects.select_for_update(of=("self",))
         .filter(pk__in=list(contract_ids))
-        .select_related("customer", "legal_entity")
+        .select_related("customer", "payer", "legal_entity")
         .order_by("pk")
     )
     ids = [contract.pk for contract in contracts]
@@ -150,7 +150,7 @@ def _gathered_or_failed(ids: Sequence[UUID], through: datetime) -> list[tuple[UU
 
 def _add_usage(gathered: list[Gathered], as_of: Cutoff | None) -> None:
     wanted = {
-        (facts.contract.customer.key, *slot)
+        (facts.contract.usage_key, *slot)
         for facts in gathered
         for slot in slots([each.term for each in facts.terms], facts.rated_through)
     }

@@ -52,6 +52,8 @@ class Agreed(Protocol):
     @property
     def tax_percent(self) -> Decimal: ...
     @property
+    def untaxed_until(self) -> datetime | None: ...
+    @property
     def earned_on_invoice(self) -> bool: ...
     @property
     def tags(self) -> frozenset[str]: ...
@@ -188,13 +190,22 @@ def _line(rating: RatedLine, agreed: Agreed) -> Line:
         price_source=rating.source,
         in_advance=agreed.term.in_advance,
         earned_on_invoice=agreed.earned_on_invoice,
-        tax_percent=agreed.tax_percent,
+        tax_percent=ZERO if _is_untaxed(rating.period, agreed) else agreed.tax_percent,
         revenue_account=agreed.revenue_account,
         commit_id=agreed.commit_id,
         is_metered=bool(agreed.term.meter),
         comes_to=rating.amount.amount,
         tags=agreed.tags,
     )
+
+
+def _is_untaxed(period: Period, agreed: Agreed) -> bool:
+    """Whether an exemption covers it: what is paid in advance by when it begins, everything else by when it is over."""
+    if agreed.untaxed_until is None:
+        return False
+    if agreed.term.in_advance:
+        return period.start < agreed.untaxed_until
+    return period.end <= agreed.untaxed_until
 
 
 def _difference(line: Line, earlier: Line) -> Line:

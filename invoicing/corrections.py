@@ -73,7 +73,7 @@ def preview(correction: UsageCorrection, *, act: Act) -> Preview:
     """
     is_draft = correction.status == UsageCorrection.Status.DRAFT
     make: Callable[..., UsageCorrection] = corrections.apply_correction if is_draft else corrections.revert_correction
-    contracts = Contract.objects.filter(customer__key=correction.customer_key).order_by("pk")
+    contracts = Contract.objects.filter(usage_key=correction.customer_key).order_by("pk")
     ids = list(contracts.values_list("pk", flat=True))
     with transaction.atomic():
         before = _owed(ids, act.at + AHEAD)

@@ -21,7 +21,7 @@ def drafted(contract: Contract, draft: Invoice | None, parts: Parts, measured_th
     name = "invoice.drafted" if draft is None else "invoice.redrafted"
     invoice = draft or Invoice(
         contract=contract,
-        customer=contract.customer,
+        customer=contract.payer,
         legal_entity=contract.legal_entity,
         kind=parts.kind,
         currency=contract.currency,

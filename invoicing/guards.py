@@ -4,7 +4,9 @@ import pgtrigger
 
 
 def finalized_is_final() -> pgtrigger.Trigger:
-    """A draft may change; from `finalized` on only the status may, along its way, and the document once."""
+    """A draft may change; from `finalized` on only the status may, along its way, the document once, and the customer
+    by a merge (see the guards of contracts).
+    """
     return pgtrigger.Trigger(
         name="finalized_is_final",
         when=pgtrigger.Before,
@@ -20,8 +22,8 @@ def finalized_is_final() -> pgtrigger.Trigger:
                 END IF;
                 RETURN NEW;
             END IF;
-            free := ARRAY['document', 'document_sha256'];
-            IF OLD.document_sha256 <> '' THEN free := '{}'; END IF;
+            free := ARRAY['customer_id', 'document', 'document_sha256'];
+            IF OLD.document_sha256 <> '' THEN free := ARRAY['customer_id']; END IF;
             IF OLD.status = 'finalized' AND NEW.status IN ('paid', 'void') THEN
                 free := free || 'status'::text;
             END IF;

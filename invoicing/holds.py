@@ -25,16 +25,16 @@ def held(drafts: Iterable[Invoice]) -> dict[UUID, list[UsageFlag]]:
     """
     open_ = [draft for draft in drafts if draft.status == Invoice.Status.DRAFT]
     flags = defaultdict(list)
-    for flag in open_flags({draft.customer.key for draft in open_}, settings.HOLD_ON_FLAGS):
+    for flag in open_flags({draft.contract.usage_key for draft in open_}, settings.HOLD_ON_FLAGS):
         flags[flag.customer_key].append(flag)
-    suspects = [draft for draft in open_ if draft.customer.key in flags]
+    suspects = [draft for draft in open_ if draft.contract.usage_key in flags]
     if not suspects:
         return {}
     meters, spans = _meters({draft.contract_id for draft in suspects}), _spans(suspects)
     found = {
         draft.pk: [
             flag
-            for flag in flags[draft.customer.key]
+            for flag in flags[draft.contract.usage_key]
             if _concerns(flag, draft, meters[draft.contract_id], spans.get(draft.pk))
         ]
         for draft in suspects
@@ -45,8 +45,8 @@ def held(drafts: Iterable[Invoice]) -> dict[UUID, list[UsageFlag]]:
 def held_drafts() -> dict[UUID, list[UsageFlag]]:
     """Every draft that is held, and by which flags."""
     flagged = UsageFlag.objects.filter(resolved_at=None, kind__in=settings.HOLD_ON_FLAGS).values("customer_key")
-    drafts = Invoice.objects.filter(status=Invoice.Status.DRAFT, customer__key__in=flagged)
-    return held(drafts.select_related("customer"))
+    drafts = Invoice.objects.filter(status=Invoice.Status.DRAFT, contract__usage_key__in=flagged)
+    return held(drafts.select_related("contract"))
 
 
 def release_invoice(invoice: Invoice, *, act: Act) -> Invoice:

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import MD5, Cast
 
+from contracts.guards import changes_hands_by_a_merge
 from contracts.models import AMOUNT, PERCENT, QUANTITY, Commit, Contract, Customer, LegalEntity
 from governance.entities import Entity, Lifecycle, append_only
 from governance.models import Change
@@ -25,12 +26,14 @@ class InvoiceSeries(models.Model):
 
 
 class Invoice(Entity, Lifecycle):
-    """What a customer owes for a contract. It copies everything it shows; from `finalized` on it never changes.
+    """What the payer of a contract owes for it: its `customer`, who may be above the contract's.
+
+    It copies everything it shows; from `finalized` on it never changes.
 
     total = subtotal + tax + drawn, where `drawn` (≤ 0) is what commits paid; all at the currency's exponent.
     """
 
-    customer_path = "customer"
+    customer_path = ("customer", "contract__customer")
 
     class Status(models.TextChoices):
         DRAFT = "draft"
@@ -98,7 +101,12 @@ class Invoice(Entity, Lifecycle):
                 fields=["contract", "kind"], condition=Q(status="draft"), name="one_draft_per_contract_and_kind"
             ),
         ]
-        triggers = [*Entity.Meta.triggers, guards.finalized_is_final(), guards.finalized_adds_up()]
+        triggers = [
+            *Entity.Meta.triggers,
+            guards.finalized_is_final(),
+            guards.finalized_adds_up(),
+            changes_hands_by_a_merge("customer_id"),
+        ]
 
     def __str__(self) -> str:
         return self.number or f"draft for {self.contract}"
@@ -148,7 +156,7 @@ class InvoiceLine(models.Model):
 class Payment(models.Model):
     """Money received for an invoice. Append-only; (method, external_id) makes a repeated message harmless."""
 
-    customer_path = "invoice__customer"
+    customer_path = ("invoice__customer", "invoice__contract__customer")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="payments")
@@ -174,7 +182,7 @@ class Payment(models.Model):
 class CreditNote(Entity):
     """A counter-entry to a finalized invoice. It is written once, numbered like an invoice, and never changes."""
 
-    customer_path = "invoice__customer"
+    customer_path = ("invoice__customer", "invoice__contract__customer")
 
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="credit_notes")
     number = models.CharField(max_length=40, db_index=True)
@@ -204,7 +212,7 @@ class UnpricedUsage(Entity):
     Billing writes it, keeps its quantity up to date while it is open, and resolves it once a price covers it.
     """
 
-    customer_path = "contract__customer"
+    customer_path = ("contract__customer", "contract__payer")
 
     class Reason(models.TextChoices):
         NO_RATE = "no_rate", "No cell of the price covers these values"

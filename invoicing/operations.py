@@ -140,7 +140,7 @@ def _finalize_due(ids: list[UUID], *, through: datetime, act: Act) -> list[Billi
     closed = Invoice.objects.filter(
         contract__in=ids, status=Status.DRAFT, closes_at__lte=through, total__gte=0
     ).order_by("closes_at", "contract__number", "kind")
-    drafts = list(closed.select_related("customer"))
+    drafts = list(closed.select_related("contract"))
     waiting = held(drafts)
     drafts = [draft for draft in drafts if draft.pk not in waiting]
     if not drafts:

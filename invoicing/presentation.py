@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.models import Contract
-from contracts.words import access_text, amount_text, day_text, percent_text, period_text, quantity_text
+from contracts.words import access_text, amount_text, day_text, percent_text, period_text, quantity_text, tax_text
 from invoicing.models import Invoice, InvoiceLine
 from invoicing.queries import draws_of
 from pricing.money import ZERO
@@ -56,7 +56,7 @@ def presented(invoice: Invoice) -> Shown:
         is_draft=invoice.number is None,
         seller=seller,
         buyer=buyer,
-        facts=_facts(invoice, is_commit, buyer.get("purchase_order", "")),
+        facts=_facts(invoice, is_commit, buyer),
         charges=[_charge(line, invoice) for line in lines if line.kind != InvoiceLine.Kind.DRAWDOWN],
         drawn=[
             _drawn(line, invoice, left.get(str(line.pk))) for line in lines if line.kind == InvoiceLine.Kind.DRAWDOWN
@@ -69,16 +69,21 @@ def presented(invoice: Invoice) -> Shown:
 
 
 def parties(contract: Contract) -> tuple[dict[str, str], dict[str, str]]:
-    """Seller and buyer as an invoice copies them."""
+    """Seller and buyer as an invoice copies them; a buyer who pays for somebody else says for whom."""
     seller = ("name", "address", "country", "tax_number", "email", "bank_details")
     buyer = ("key", "name", "billing_address", "country", "tax_number", "email")
     return (
         {name: getattr(contract.legal_entity, name) for name in seller},
-        {name: getattr(contract.customer, name) for name in buyer} | {"purchase_order": contract.purchase_order},
+        {name: getattr(contract.payer, name) for name in buyer}
+        | {
+            "purchase_order": contract.purchase_order,
+            "tax_note": tax_text(contract.payer),
+            "pays_for": contract.customer.name if contract.customer_id != contract.payer_id else "",
+        },
     )
 
 
-def _facts(invoice: Invoice, is_commit: bool, purchase_order: str) -> list[Row]:
+def _facts(invoice: Invoice, is_commit: bool, buyer: dict[str, str]) -> list[Row]:
     facts = [("Invoice number", invoice.number or "—")]
     if invoice.issued_at:
         facts.append(("Issued", day_text(invoice.issued_at.astimezone(zone_named(invoice.time_zone)).date())))
@@ -86,7 +91,9 @@ def _facts(invoice: Invoice, is_commit: bool, purchase_order: str) -> list[Row]:
         facts.append(("Due", day_text(invoice.due_on)))
     period = period_text(Period(invoice.period_start, invoice.period_end), invoice.time_zone)
     facts += [("Usable" if is_commit else "Period", period), ("Contract", invoice.contract.number)]
-    return [*facts, ("Purchase order", purchase_order)] if purchase_order else facts
+    # Invoices of before a fact was copied do without it.
+    more = (("For", "pays_for"), ("Purchase order", "purchase_order"), ("Tax", "tax_note"))
+    return facts + [(title, buyer[name]) for title, name in more if buyer.get(name)]
 
 
 def _charge(line: InvoiceLine, invoice: Invoice) -> ShownLine:

@@ -36,7 +36,7 @@ def running(contracts: Iterable[Contract], at: datetime) -> list[Running]:
         if each.term.meter and (cycle := each.term.cycle_at(at))
     ]
     ended = [replace(each.term, start=cycle.start, end=at) for _, each, cycle in current]
-    lines = _rated([(contract.customer.key, term) for (contract, _, _), term in zip(current, ended, strict=True)], at)
+    lines = _rated([(contract.usage_key, term) for (contract, _, _), term in zip(current, ended, strict=True)], at)
     return [Running(each, cycle, tuple(lines[each.term.key])) for _, each, cycle in current]
 
 

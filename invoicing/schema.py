@@ -30,7 +30,7 @@ class CursorField(serializers.CharField):
 
 
 class InvoicesIn(Shape):
-    customer = serializers.CharField(required=False, help_text="the customer's key")
+    customer = serializers.CharField(required=False, help_text="the key of who pays, or whose contract it is for")
     contract = serializers.CharField(required=False, help_text="the contract's number")
     status = serializers.ChoiceField(ISSUED_STATUSES, required=False)
     kind = serializers.ChoiceField(Invoice.Kind.choices, required=False)
@@ -42,7 +42,6 @@ class InvoicesIn(Shape):
     def conditions(self) -> Q:
         """The filters asked for, as one condition on invoices."""
         lookups = {
-            "customer": "customer__key",
             "contract": "contract__number",
             "status": "status",
             "kind": "kind",
@@ -51,6 +50,8 @@ class InvoicesIn(Shape):
         }
         asked = self.validated_data
         found = Q(**{lookup: asked[name] for name, lookup in lookups.items() if name in asked})
+        if "customer" in asked:
+            found &= Q(customer__key=asked["customer"]) | Q(contract__customer__key=asked["customer"])
         if "cursor" in asked:
             at, pk = asked["cursor"]
             found &= Q(issued_at__lt=at) | Q(issued_at=at, pk__lt=pk)
@@ -109,7 +110,8 @@ class InvoiceRowOut(Shape):
     status = serializers.ChoiceField(ISSUED_STATUSES)
     kind = serializers.ChoiceField(Invoice.Kind.choices)
     seller = serializers.CharField(help_text="the legal entity's key")
-    customer = serializers.CharField(help_text="the customer's key")
+    customer = serializers.CharField(help_text="the key of who pays")
+    pays_for = serializers.CharField(help_text="the key of whose contract it is for; the same, unless a parent pays")
     contract = serializers.CharField(help_text="the contract's number")
     period = PeriodOut()
     issued_at = serializers.DateTimeField()
@@ -145,6 +147,7 @@ def invoice_row(invoice: Invoice) -> dict[str, Any]:
         "kind": invoice.kind,
         "seller": invoice.legal_entity.key,
         "customer": invoice.customer.key,
+        "pays_for": invoice.contract.customer.key,
         "contract": invoice.contract.number,
         "period": _period(invoice),
         "issued_at": invoice.issued_at,

@@ -4,6 +4,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
+from contracts.guards import changes_hands_by_a_merge
 from contracts.models import AMOUNT, Customer, LegalEntity
 from governance.entities import append_only
 from governance.models import Change
@@ -71,7 +72,11 @@ class JournalEntry(models.Model):
         verbose_name_plural = "journal entries"
         constraints = [models.UniqueConstraint(fields=["source_type", "source_id"], name="one_entry_per_source")]
         indexes = [models.Index("posted_on", "id", name="journal_by_day")]
-        triggers = [*append_only("a journal entry never changes"), BALANCED]
+        triggers = [
+            *append_only("a journal entry never changes", may_change=("customer_id",)),
+            changes_hands_by_a_merge("customer_id"),
+            BALANCED,
+        ]
 
     def __str__(self) -> str:
         return self.description

@@ -46,6 +46,8 @@ def draft_quote(
     Without a card the selection rules choose it for this customer.
     """
     _check_start(start_on)
+    if customer.merged_into is not None:
+        raise Refused(f"{customer} was merged into {customer.merged_into}; make the offer to them.")
     rate_card = rate_card or card_for(customer)
     if rate_card.currency != customer.currency:
         raise Refused(f"{customer} buys in {customer.currency}; {rate_card} is in {rate_card.currency}.")

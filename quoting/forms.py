@@ -93,7 +93,7 @@ class NewQuoteForm(forms.Form):
         super().__init__(*args, **kwargs)
         today = clock.now().date()
         published = RateCardVersion.Status.PUBLISHED
-        self.fields["customer"].queryset = visible(Customer.objects.all(), user)  # type: ignore[attr-defined]
+        self.fields["customer"].queryset = visible(Customer.objects.filter(merged_into=None), user)  # type: ignore[attr-defined]
         self.fields["rate_card"].queryset = (  # type: ignore[attr-defined]
             RateCard.objects.filter(versions__status=published).distinct()
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
-from contracts.models import LegalEntity
+from contracts.models import Customer, LegalEntity
 from contracts.words import (
     amount_text,
     day_text,
@@ -17,6 +17,7 @@ from contracts.words import (
     percent_text,
     period_text,
     quantity_text,
+    tax_text,
     term_text,
 )
 from governance.acts import name_of
@@ -143,7 +144,7 @@ def presented(version: QuoteVersion, offer: PricedQuote | None = None) -> ShownO
         has_prepaid=bool(offer.commits),
         chart=month_chart(offer.months, customer.time_zone),
         prices_hold=_prices_hold(version),
-        tax_note=f"plus {percent_text(customer.tax_percent)} tax" if customer.tax_percent else "before tax",
+        tax_note=_tax_note(customer),
         terms=version.terms,
     )
 
@@ -256,3 +257,9 @@ def _prices_hold(version: QuoteVersion) -> str:
 
 def _text(money: Money) -> str:
     return amount_text(money.amount, money.currency)
+
+
+def _tax_note(customer: Customer) -> str:
+    if note := tax_text(customer):
+        return f"before tax; {note[0].lower()}{note[1:]}"
+    return f"plus {percent_text(customer.tax_percent)} tax" if customer.tax_percent else "before tax"

@@ -13,7 +13,7 @@ from catalog.prices import PriceRow, base_of, price_book, price_rows
 from catalog.queries import version_at
 from catalog.selection import select_card
 from contracts.models import Customer
-from contracts.queries import attributes_of
+from contracts.queries import attributes_of, payer_of, taxation_of
 from contracts.terms import (
     ContractTerm,
     Deal,
@@ -253,7 +253,7 @@ def _deal(
         source=f"Offer {version}",
         currency=version.currency,
         zone=customer.time_zone,
-        tax_percent=customer.tax_percent,
+        **taxation_of(payer_of(customer), customer.time_zone),
         lines=[
             DealLine(
                 str(line.pk),

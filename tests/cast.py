@@ -15,7 +15,7 @@ from catalog.models import Product, RateCard, RateCardVersion
 from config.cast import CAST
 from contracts import operations as contracts
 from contracts.changes import ChangeContract
-from contracts.models import Amendment, Contract, Customer, LegalEntity
+from contracts.models import Amendment, Contract, Customer, CustomField, LegalEntity
 from governance import approvals, roles
 from governance.acts import Act
 from governance.change import change
@@ -171,6 +171,20 @@ def costs_features_and_rules() -> None:
     feature = catalog.create_feature(key="sso", name="Single sign-on", act=ann)
     catalog.grant_feature(product("platform-fee"), feature, act=ann)
     catalog.create_rule(name="Everybody", card=card(), conditions={}, act=ann)
+
+
+def custom_field(key: str = "industry", about: str = "customer") -> CustomField:
+    """The line of business, one of two."""
+    found = CustomField.objects.filter(about=about, key=key).first()
+    given = {"about": about, "key": key, "name": key.title(), "type": "choice", "choices": ["retail", "mining"]}
+    return found or contracts.define_custom_field(**given, act=act("ada", "We want to know"))
+
+
+def noted(customer: Customer) -> Customer:
+    """With a billing contact and a line of business."""
+    custom_field()
+    said = contracts.Noted([contracts.Contact(f"ap@{customer.key}.test", "Pat Payable")], custom={"industry": "retail"})
+    return contracts.update_customer(customer, noted=said, act=act("ben", "They told us"))
 
 
 def alias(key: str = "contoso-eu", customer_key: str = "contoso") -> CustomerAlias:

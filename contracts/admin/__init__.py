@@ -3,35 +3,47 @@
 from datetime import date
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from contracts import operations
+from contracts import custom_fields, operations
 from contracts.account import link_to
-from contracts.admin.filters import FollowsFilter, PinsFilter, SellsFilter
-from contracts.admin.forms import BecauseForm, CustomerForm, EndForm, LegalEntityForm
+from contracts.admin.filters import FollowsFilter, OfCustomerFilter, PinsFilter, SellsFilter, custom_filters
+from contracts.admin.forms import (
+    BecauseForm,
+    CustomerForm,
+    CustomFieldForm,
+    EndForm,
+    LegalEntityForm,
+    NoteForm,
+    customer_form,
+)
+from contracts.admin.merging import MERGE, MergePage
 from contracts.admin.renewals import RenewalPages
-from contracts.models import Commit, Contract, Customer, LegalEntity
+from contracts.models import Commit, Contract, Customer, CustomField, LegalEntity
 from contracts.overrides_page import shown_overrides
 from contracts.presentation import percent_of, shown_commit, shown_lines, standing_of
+from contracts.queries import called, tree_of
 from contracts.sentences import renewal_sentences
-from governance import clock
+from contracts.words import tax_text
+from governance import clock, external_ids
 from governance.acts import Act
 from governance.admin_base import GovernedAdmin, money, operation
-from governance.doors import visible
+from governance.doors import belonging, may, visible
 from pricing.money import plain
 
 COLOURS = {"running": "success", "upcoming": "info", "over": "", "ended": "danger"}
 # What other apps know of a customer, by the name of their list in the admin: theirs are above, so not imported.
 LISTS = [
-    ("Quotes", "quoting_quote", "customer"),
-    ("Invoices", "invoicing_invoice", "customer"),
-    ("Payments", "invoicing_payment", "invoice__customer"),
+    ("Quotes", "quoting_quote", "customer__id__exact"),
+    ("Invoices", "invoicing_invoice", "of"),
+    ("Payments", "invoicing_payment", "of"),
 ]
 
 
@@ -51,13 +63,14 @@ class SavedByOperations(GovernedAdmin):
 
 
 @admin.register(Customer)
-class CustomerAdmin(SavedByOperations):
+class CustomerAdmin(MergePage, SavedByOperations):
     """Who we sell to. A rep sees those they serve, and serves whom they bring."""
 
     form = CustomerForm
     list_display = ["name", "key", "email", "country", "currency", "time_zone", "running_contracts"]
-    list_filter = ["country", "currency"]
-    search_fields = ["name", "key", "email", "tax_number"]
+    list_filter = ["country", "currency", "segment", "tax_status"]
+    search_fields = ["name"]
+    search_help_text = "Name, key, e-mail, contact, tax number, id in another system"
     ordering = ["name"]
     change_form_outer_before_template = "contracts/customer.html"
 
@@ -66,12 +79,24 @@ class CustomerAdmin(SavedByOperations):
         running = Q(contracts__status="active", contracts__start_at__lte=now, contracts__end_at__gt=now)
         return super().get_queryset(request).annotate(running=Count("contracts", filter=running))
 
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        return [*self.list_filter, *custom_filters(CustomField.About.CUSTOMER)]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        found = queryset.filter(merged_into=None)
+        return (found.filter(called(search_term)) if search_term else found), False
+
     def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
-        """Who may only look reads the tax as people write it."""
+        """Who may only look reads the tax as people write it, and what is noted beside it on the page."""
         ((title, options),) = super().get_fieldsets(request, obj)
         if "because" not in options["fields"]:
             options["fields"] = ["shown_tax" if name == "tax_percent" else name for name in options["fields"]]
-        return [(title, options)]
+            return [(title, options)]
+        custom = [f"custom_{field.key}" for field in custom_fields.defined(CustomField.About.CUSTOMER)]
+        own = [name for name in options["fields"] if name != "because"]
+        return [(title, {"fields": [*own, "contacts", "external_ids", *custom, "because"]})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Customer | None = None) -> list[str]:
         return [*super().get_readonly_fields(request, obj), "shown_tax"]
@@ -86,6 +111,7 @@ class CustomerAdmin(SavedByOperations):
 
     def get_form(self, request: HttpRequest, obj: Customer | None = None, change: bool = False, **kwargs: Any) -> Any:
         """Parents to choose from are customers one may see, and the one it has."""
+        kwargs["form"] = customer_form(custom_fields.defined(CustomField.About.CUSTOMER))
         form = super().get_form(request, obj, change, **kwargs)
         if "parent" in form.base_fields:
             seen = visible(Customer.objects.all(), request.user)
@@ -102,7 +128,13 @@ class CustomerAdmin(SavedByOperations):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         customer = self.thing_or_404(request, object_id)
-        contracts = customer.contracts.select_related("rate_card", "pinned_version__card")
+        if customer.merged_into is not None:
+            messages.info(request, f"{customer} ({customer.key}) was merged into {customer.merged_into}.")
+            return redirect("admin:contracts_customer_change", customer.merged_into_id)
+        theirs = Contract.objects.filter(belonging(Contract, [customer.pk]))
+        contracts = visible(theirs, request.user).select_related(
+            "customer", "payer", "rate_card", "pinned_version__card"
+        )
         extra = {
             "customer": customer,
             "contracts": [_row(contract) for contract in contracts]
@@ -110,8 +142,52 @@ class CustomerAdmin(SavedByOperations):
             else [],
             "lists": _lists(request, customer),
             "account": link_to(customer) if request.user.has_perm("invoicing.view_invoice") else "",
+            "tree": _tree(request, customer),
+            "may_merge": may(request.user, MERGE, customer),
+            "merged": customer.merged.all(),
+            "contacts": customer.contacts.all(),
+            "facts": [
+                *([("Tax", tax_text(customer))] if tax_text(customer) else []),
+                *custom_fields.shown(custom_fields.defined(CustomField.About.CUSTOMER), customer.custom),
+                *external_ids.all_of(customer).items(),
+            ],
+            "commits": [
+                shown_commit(commit, clock.now(), with_entries=False)
+                for commit in visible(
+                    Commit.objects.filter(belonging(Commit, [customer.pk]), end_at__gt=clock.now()), request.user
+                )
+                .select_related("contract")
+                .order_by("end_at", "pk")
+            ]
+            if request.user.has_perm("contracts.view_commit")
+            else [],
         }
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
+
+
+@admin.register(CustomField)
+class CustomFieldAdmin(SavedByOperations):
+    """What may be noted of customers and contracts beside what we know of them."""
+
+    form = CustomFieldForm
+    list_display = ["name", "about", "key", "type", "shown_choices"]
+    list_filter = ["about"]
+    search_fields = ["name", "key"]
+
+    @display(description="Choices")
+    def shown_choices(self, field: CustomField) -> str:
+        return ", ".join(field.choices) or "—"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: CustomField | None = None) -> list[str]:
+        return ["about", "key", "type"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: CustomField, form: Any, change: bool) -> None:
+        act = self.act(request, form.cleaned_data["because"])
+        if change:
+            given = {name: form.cleaned_data[name] for name in ("name", "choices")}
+            operations.change_custom_field(obj, **given, act=act)
+        else:
+            obj.pk = operations.define_custom_field(**form.typed(), act=act).pk
 
 
 @admin.register(LegalEntity)
@@ -135,10 +211,10 @@ class ContractAdmin(RenewalPages):
     """What was agreed, on one page."""
 
     list_display = ["number", "customer", "standing", "shown_prices", "starts", "ends", "currency", "signed_by"]
-    list_filter = ["status", FollowsFilter, PinsFilter, SellsFilter, "legal_entity", "currency"]
+    list_filter = ["status", OfCustomerFilter, FollowsFilter, PinsFilter, SellsFilter, "legal_entity", "currency"]
     list_select_related = ["customer", "rate_card", "pinned_version__card"]
-    search_fields = ["number", "customer__name", "customer__key", "opportunity_key"]
-    actions_detail = ["renew", "decline", "reopen", "end"]
+    search_fields = ["number", "customer__name", "customer__key", "payer__name", "opportunity_key"]
+    actions_detail = ["note", "renew", "decline", "reopen", "end"]
     change_form_template = "contracts/contract.html"
 
     @display(description="Status", ordering="start_at", label=COLOURS)
@@ -156,6 +232,21 @@ class ContractAdmin(RenewalPages):
     @display(description="Ends before", ordering="end_at")
     def ends(self, contract: Contract) -> date:
         return contract.end_at.date()
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        return [*self.list_filter, *custom_filters(CustomField.About.CONTRACT)]
+
+    @operation(
+        "Set a field",
+        permission="contracts.change_customer",
+        icon="edit_note",
+        form=NoteForm,
+        when=lambda contract: contract.status == Contract.Status.ACTIVE,
+        explain="Notes something of the contract. Nothing that was agreed changes by it.",
+    )
+    def note(self, contract: Contract, act: Act, field: CustomField, value: str) -> str:
+        operations.note_of_contract(contract, {field.key: value}, act=act)
+        return f"{field.name} of {contract.number} is {value or 'nothing'}."
 
     @operation(
         "End contract",
@@ -186,6 +277,7 @@ class ContractAdmin(RenewalPages):
             "overrides": shown_overrides(contract),
             "commits": [shown_commit(commit, at) for commit in commits],
             "lists": _lists(request, contract.customer),
+            "noted": custom_fields.shown(custom_fields.defined(CustomField.About.CONTRACT), contract.custom),
         }
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
 
@@ -238,6 +330,15 @@ class CommitAdmin(GovernedAdmin):
         return super().change_view(request, object_id, *args, extra_context={"shown": shown}, **kwargs)
 
 
+def _tree(request: HttpRequest, customer: Customer) -> list[dict[str, Any]]:
+    """The customers around this one, with links to those this person sees; nothing where it stands alone."""
+    tree = tree_of(customer)
+    seen = visible(Customer.objects.filter(pk__in=[each.pk for _, each in tree]), request.user)
+    known = set(seen.values_list("pk", flat=True))
+    rows = [{"depth": depth, "customer": each, "is_it": each == customer} for depth, each in tree if each.pk in known]
+    return rows if len(rows) > 1 else []
+
+
 def _row(contract: Contract) -> dict[str, Any]:
     state, words = standing_of(contract, clock.now())
     return {"contract": contract, "words": words, "colour": COLOURS[state]}
@@ -253,5 +354,5 @@ def _lists(request: HttpRequest, customer: Customer) -> list[tuple[str, str]]:
         except NoReverseMatch:
             continue
         if request.user.has_perm(f"{app}.view_{model}"):
-            links.append((title, f"{address}?{lookup}__id__exact={customer.pk}"))
+            links.append((title, f"{address}?{lookup}={customer.pk}"))
     return links

@@ -1,4 +1,4 @@
-"""Filters of the list of contracts by the prices and products behind them; the catalog's figures lead here."""
+"""Filters: of contracts by the prices and products behind them (the catalog's figures lead here), by custom fields."""
 
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,10 @@ from django.http import HttpRequest
 
 from catalog.models import Product, RateCard, RateCardVersion
 from contracts.audience import followers_of, following, pinning, selling
+from contracts.custom_fields import Type, defined, held
+from contracts.models import Customer, CustomField
 from governance import clock
+from governance.doors import belonging, visible
 
 
 class ByKey(admin.SimpleListFilter):
@@ -27,6 +30,26 @@ class ByKey(admin.SimpleListFilter):
     def found(self, key: UUID) -> Any:
         """The ids of what fits."""
         raise NotImplementedError
+
+
+class OfCustomerFilter(ByKey):
+    """What belongs to a customer, whoever pays. There is no list to choose from: pages of customers lead here."""
+
+    title, parameter_name = "customer", "of"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        key = self.value()
+        try:
+            customer = visible(Customer.objects.filter(pk=UUID(str(key))), request.user).first() if key else None
+        except ValueError:
+            customer = None
+        return [(str(customer.pk), customer.name)] if customer else [("", "Any")] if key else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        try:
+            return queryset.filter(belonging(queryset.model, [UUID(str(self.value()))])) if self.value() else queryset
+        except ValueError:
+            return queryset.none()
 
 
 class FollowsFilter(ByKey):
@@ -69,3 +92,25 @@ class SellsFilter(ByKey):
 
     def found(self, key: UUID) -> Any:
         return selling(key).values("pk")
+
+
+def custom_filters(about: str) -> list[type[admin.SimpleListFilter]]:
+    """A filter for each custom field that has few values: a choice, or yes and no."""
+    return [_custom_filter(field) for field in defined(about) if field.type in (Type.CHOICE, Type.YES_NO)]
+
+
+def _custom_filter(field: CustomField) -> type[admin.SimpleListFilter]:
+    options = field.choices or ["yes", "no"]
+
+    class CustomFilter(admin.SimpleListFilter):
+        title, parameter_name = field.name.lower(), f"custom_{field.key}"
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+            return [(each, each) for each in options]
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            if self.value() not in options:
+                return queryset
+            return queryset.filter(custom__contains={field.key: held(field, self.value())})
+
+    return CustomFilter

@@ -1,11 +1,19 @@
 """What the admin asks about customers, legal entities and the end of a contract."""
 
+from collections.abc import Sequence
+from email.utils import parseaddr
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from contracts.models import Customer, LegalEntity
+from contracts import custom_fields
+from contracts.models import BillingContact, Customer, CustomField, LegalEntity
+from contracts.operations import Contact, Noted
+from governance import external_ids
+from governance.acts import Refused
 from governance.admin_base import ReasonForm
 from pricing.money import exponent
 from pricing.periods import zone_named
@@ -32,6 +40,21 @@ class BecauseForm(forms.ModelForm):
 class CustomerForm(BecauseForm):
     """A customer; the key is given once, because usage is reported under it."""
 
+    contacts = forms.CharField(
+        label="Billing contacts",
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="Who gets quotes and invoices, one on each line: Dan Contoso &lt;dan@contoso.com&gt;; "
+        "in copy: cc: books@contoso.com. Without one who is addressed they go to the e-mail above.",
+    )
+    external_ids = forms.CharField(
+        label="Ids in other systems",
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text="One on each line: salesforce: 0015g00000abcde.",
+    )
+    custom_fields: Sequence[CustomField] = ()
+
     class Meta:
         model = Customer
         fields = (
@@ -42,6 +65,9 @@ class CustomerForm(BecauseForm):
             "country",
             "tax_number",
             "tax_percent",
+            "tax_status",
+            "exemption",
+            "exempt_until",
             "currency",
             "time_zone",
             "region",
@@ -49,6 +75,7 @@ class CustomerForm(BecauseForm):
             "channel",
             "customer_type",
             "parent",
+            "billed_to_parent",
         )
         help_texts = {
             "key": "Usage events name the customer by it. It never changes.",
@@ -60,18 +87,114 @@ class CustomerForm(BecauseForm):
             "channel": "How they buy: direct, reseller, marketplace.",
             "customer_type": "As in business or public sector.",
             "parent": "The company it belongs to.",
+            "billed_to_parent": "Its parent pays the contracts it signs from now on, or whoever pays for the parent.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "billing_address" in self.fields:
             self.fields["billing_address"].widget.attrs["rows"] = 4
+        if self.instance.pk and not self.instance._state.adding:
+            self.initial["contacts"] = "\n".join(_line_of(each) for each in self.instance.contacts.all())
+            self.initial["external_ids"] = "\n".join(
+                f"{system}: {each}" for system, each in sorted(external_ids.all_of(self.instance).items())
+            )
+            for field in self.custom_fields:
+                if field.key in self.instance.custom:
+                    self.initial[f"custom_{field.key}"] = _as_typed(field, self.instance.custom[field.key])
+
+    def typed(self) -> dict[str, Any]:
+        """The columns, and what is noted beside them."""
+        given = super().typed()
+        told: dict[str, str] = given.pop("external_ids")
+        gone = {} if self.instance._state.adding else dict.fromkeys(external_ids.all_of(self.instance), "")
+        custom = {field.key: given.pop(f"custom_{field.key}") for field in self.custom_fields}
+        noted = Noted(given.pop("contacts"), {**gone, **told}, custom)
+        return {**given, "noted": noted}
+
+    def clean_contacts(self) -> list[Contact]:
+        return [_contact(line.strip()) for line in self.cleaned_data["contacts"].splitlines() if line.strip()]
+
+    def clean_external_ids(self) -> dict[str, str]:
+        lines = [line.strip() for line in self.cleaned_data["external_ids"].splitlines() if line.strip()]
+        pairs = [tuple(part.strip() for part in line.split(":", 1)) for line in lines]
+        if wrong := [line for line, pair in zip(lines, pairs, strict=True) if len(pair) != 2 or not all(pair)]:
+            raise ValidationError(f"Write system: id, not {wrong[0]}")
+        return dict(pairs)
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        for field in self.custom_fields:
+            name = f"custom_{field.key}"
+            if self.cleaned_data.get(name):
+                try:
+                    custom_fields.held(field, self.cleaned_data[name])
+                except Refused as refusal:
+                    self.add_error(name, str(refusal).removeprefix(f"{field.key}: ").capitalize())
+        return cleaned
 
     def clean_time_zone(self) -> str:
         return _checked(zone_named, self.cleaned_data["time_zone"])
 
     def clean_currency(self) -> str:
         return _checked(exponent, self.cleaned_data["currency"].upper())
+
+
+def customer_form(fields: Sequence[CustomField]) -> type[CustomerForm]:
+    """The form with an input for each custom field."""
+    inputs: dict[str, Any] = {f"custom_{field.key}": _input(field) for field in fields}
+    return type("CustomerForm", (CustomerForm,), {**inputs, "custom_fields": fields})
+
+
+def _input(field: CustomField) -> forms.Field:
+    choices = ["yes", "no"] if field.type == CustomField.Type.YES_NO else field.choices
+    if choices:
+        options = [("", "—"), *((each, each) for each in choices)]
+        return forms.ChoiceField(choices=options, label=field.name, required=False, widget=UnfoldAdminSelectWidget())
+    is_day = field.type == CustomField.Type.DATE
+    widget = DayInput() if is_day else UnfoldAdminTextInputWidget()
+    return forms.CharField(label=field.name, required=False, widget=widget)
+
+
+def _as_typed(field: CustomField, value: Any) -> str:
+    return custom_fields.words(field, value) if field.type == CustomField.Type.YES_NO else str(value)
+
+
+def _line_of(contact: BillingContact) -> str:
+    return f"cc: {contact}" if contact.role == BillingContact.Role.CC else str(contact)
+
+
+def _contact(line: str) -> Contact:
+    role = BillingContact.Role.TO
+    if line.lower().startswith("cc:"):
+        role, line = BillingContact.Role.CC, line[3:].strip()
+    name, address = parseaddr(line)
+    validate_email(address)
+    return Contact(address, name, role)
+
+
+class CustomFieldForm(BecauseForm):
+    """What may be noted. What it is about, its key and its type are given once."""
+
+    class Meta:
+        model = CustomField
+        fields = ("about", "key", "name", "type", "choices")
+        help_texts = {"choices": "Of a choice, with commas between.", "key": "As the API names it: industry."}
+
+
+class NoteForm(ReasonForm):
+    """One field of a contract, and what to note."""
+
+    field_order = ["field", "value", "because"]
+    field = forms.ModelChoiceField(CustomField.objects.none(), widget=UnfoldAdminSelectWidget())
+    value = forms.CharField(
+        required=False, widget=UnfoldAdminTextInputWidget(), help_text="A day as in 2026-01-31. Empty: takes it away."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        about = CustomField.objects.filter(about=CustomField.About.CONTRACT)
+        self.fields["field"].queryset = about
 
 
 class LegalEntityForm(BecauseForm):

@@ -3,24 +3,26 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404
 from django.urls import path
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
-from rest_framework import generics, pagination
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from contracts.api.customers import CustomersView, CustomerView, CustomFieldsView, MergeView
+from contracts.api.paging import Pages, having, within_sight
 from contracts.api.recording import recorded_terms
-from contracts.models import Contract, Customer, Override
-from contracts.operations import create_customer, decline_renewal, renew_contract, reopen_renewal, sign_contract
+from contracts.models import Contract, CustomField, Override
+from contracts.operations import decline_renewal, note_of_contract, renew_contract, reopen_renewal, sign_contract
 from contracts.renewals import ahead, due_renewals
 from contracts.schema import (
     BecauseIn,
     ContractIn,
     ContractOut,
-    CustomerShape,
+    CustomShape,
     DeclineIn,
     DueRenewalOut,
     RefusedOut,
@@ -28,56 +30,7 @@ from contracts.schema import (
     due_shape,
 )
 from governance import clock
-from governance.doors import HasScope, act_of, visible
-
-
-class Pages(pagination.LimitOffsetPagination):
-    """`?limit=` (100 unless given, at most 1,000) and `?offset=`."""
-
-    default_limit = 100
-    max_limit = 1_000
-
-
-def within_sight(rows: QuerySet[Any], request: Request) -> QuerySet[Any]:
-    """A system key sees what its scope names; a person sees the customers they serve."""
-    return rows if hasattr(request, "system_key") else visible(rows, request.user)
-
-
-@extend_schema_view(
-    get=extend_schema(operation_id="list_customers", summary="List customers"),
-    post=extend_schema(
-        operation_id="create_customer",
-        summary="Create a customer",
-        description="`key` is what usage events name the customer by; it is unique and never changes.",
-        responses={201: CustomerShape, 409: RefusedOut},
-    ),
-)
-class CustomersView(generics.ListCreateAPIView[Customer]):
-    """Parties we sell to."""
-
-    permission_classes = [HasScope]
-    serializer_class = CustomerShape
-    pagination_class = Pages
-    filter_backends = []
-    queryset = Customer.objects.select_related("parent").order_by("key")
-
-    @property
-    def required_scope(self) -> str:
-        return "customers:write" if self.request.method == "POST" else "customers:read"
-
-    @property
-    def required_permission(self) -> str:
-        return "contracts.add_customer" if self.request.method == "POST" else "contracts.view_customer"
-
-    def get_queryset(self) -> QuerySet[Customer]:
-        return within_sight(super().get_queryset(), self.request)
-
-    def perform_create(self, serializer: Any) -> None:
-        parent = serializer.validated_data.get("parent")
-        if parent and not within_sight(Customer.objects.filter(pk=parent.pk), self.request).exists():
-            raise ValidationError({"parent": ["There is no such customer."]})
-        act = act_of(self.request, "Created through the API")
-        serializer.instance = create_customer(act=act, **serializer.validated_data)
+from governance.doors import HasScope, act_of
 
 
 class OfContracts(generics.GenericAPIView[Contract]):
@@ -90,7 +43,7 @@ class OfContracts(generics.GenericAPIView[Contract]):
     pagination_class = Pages
     filter_backends = []
     queryset = (
-        Contract.objects.select_related("customer", "rate_card", "pinned_version", "renews")
+        Contract.objects.select_related("customer", "payer", "rate_card", "pinned_version", "renews")
         .prefetch_related(
             "lines__product",
             "commits__instalments",
@@ -114,8 +67,30 @@ class OfContracts(generics.GenericAPIView[Contract]):
 class ContractView(OfContracts):
     """One contract."""
 
+    @property
+    def required_scope(self) -> str:  # type: ignore[override]
+        return "contracts:write" if self.request.method == "PATCH" else "contracts:read"
+
+    @property
+    def required_permission(self) -> str:  # type: ignore[override]
+        return "contracts.change_customer" if self.request.method == "PATCH" else "contracts.view_contract"
+
     @extend_schema(operation_id="read_contract", summary="Read a contract", responses={200: ContractOut})
     def get(self, request: Request, number: str) -> Response:
+        return Response(contract_shape(self.contract(number)))
+
+    @extend_schema(
+        operation_id="note_of_contract",
+        summary="Set custom fields of a contract",
+        description="Nothing that was agreed changes by it.",
+        request=CustomShape,
+        responses={200: ContractOut, 409: RefusedOut},
+    )
+    def patch(self, request: Request, number: str) -> Response:
+        contract = self.contract(number)
+        given = CustomShape(data=request.data)
+        given.is_valid(raise_exception=True)
+        note_of_contract(contract, given.validated_data["custom"], act=act_of(request, "Noted through the API"))
         return Response(contract_shape(self.contract(number)))
 
 
@@ -133,13 +108,15 @@ class ContractsView(OfContracts):
     @extend_schema(
         operation_id="list_contracts",
         summary="List contracts",
-        parameters=[OpenApiParameter("customer", str, description="Only of the customer with this key.")],
+        description="`custom.KEY=VALUE` gives those with this value of a custom field.",
+        parameters=[OpenApiParameter("customer", str, description="Of the customer with this key, or paid by them.")],
         responses={200: ContractOut(many=True)},
     )
     def get(self, request: Request) -> Response:
-        contracts = self.get_queryset()
+        contracts = self.get_queryset().filter(having(CustomField.About.CONTRACT, request))
         if "customer" in request.query_params:
-            contracts = contracts.filter(customer__key=request.query_params["customer"])
+            key = request.query_params["customer"]
+            contracts = contracts.filter(Q(customer__key=key) | Q(payer__key=key))
         page = self.paginate_queryset(contracts) or []
         return self.get_paginated_response([contract_shape(contract) for contract in page])
 
@@ -226,6 +203,9 @@ class ReopenView(DecisionView):
 
 urlpatterns = [
     path("customers", CustomersView.as_view(), name="customers"),
+    path("customers/<str:key>", CustomerView.as_view(), name="customer"),
+    path("customers/<str:key>/merge", MergeView.as_view(), name="merge-customer"),
+    path("custom-fields", CustomFieldsView.as_view(), name="custom-fields"),
     path("contracts", ContractsView.as_view(), name="contracts"),
     path("contracts/<str:number>", ContractView.as_view(), name="contract"),
     path("contracts/<str:number>/renew", RenewView.as_view(), name="renew-contract"),

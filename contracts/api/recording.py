@@ -23,8 +23,8 @@ from pricing.overriding import Factor
 from pricing.periods import midnight
 
 SAME = (
-    "customer", "legal_entity", "follows_card", "start_on", "months", "anchor_day", "proration", "signed_by",
-    "purchase_order", "opportunity_key", "renews",
+    "customer", "payer", "legal_entity", "follows_card", "start_on", "months", "anchor_day", "proration",
+    "signed_by", "purchase_order", "opportunity_key", "renews",
 )  # fmt: skip
 
 

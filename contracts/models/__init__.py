@@ -3,13 +3,22 @@
 from contracts.models.agreements import Contract, ContractLine, Override
 from contracts.models.amendments import Amendment
 from contracts.models.commits import Commit, CommitEntry, CommitInstalment, CommitRule, CommitTerms
-from contracts.models.parties import AMOUNT, PERCENT, QUANTITY, Customer, LegalEntity
+from contracts.models.parties import (
+    AMOUNT,
+    PERCENT,
+    QUANTITY,
+    BillingContact,
+    Customer,
+    CustomField,
+    LegalEntity,
+)
 
 __all__ = [
     "AMOUNT",
     "PERCENT",
     "QUANTITY",
     "Amendment",
+    "BillingContact",
     "Commit",
     "CommitEntry",
     "CommitInstalment",
@@ -17,6 +26,7 @@ __all__ = [
     "CommitTerms",
     "Contract",
     "ContractLine",
+    "CustomField",
     "Customer",
     "LegalEntity",
     "Override",

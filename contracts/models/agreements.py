@@ -15,10 +15,11 @@ class Contract(Entity, Lifecycle):
     """What a customer and a legal entity agreed on, for a time.
 
     It either *pins* a rate card version (agreed prices stay) or *follows* the card (the version in force applies);
-    `pinned_version` empty means it follows. Zone, grace and payment terms are frozen here at signature.
+    `pinned_version` empty means it follows. Zone, grace, payment terms and who pays are frozen here at signature: the
+    invoices are made out to the `payer`, which is the customer or somebody above them.
     """
 
-    customer_path = "customer"
+    customer_path = ("customer", "payer")
 
     class Status(models.TextChoices):
         ACTIVE = "active"
@@ -42,6 +43,8 @@ class Contract(Entity, Lifecycle):
 
     number = models.CharField(max_length=40, unique=True)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="contracts")
+    payer = models.ForeignKey(Customer, models.PROTECT, related_name="paid_contracts")
+    usage_key = models.CharField(max_length=120, editable=False, help_text="the key its usage is reported under")
     legal_entity = models.ForeignKey(LegalEntity, models.PROTECT, related_name="+")
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
     rate_card = models.ForeignKey(RateCard, models.PROTECT, related_name="contracts")
@@ -91,6 +94,7 @@ class Contract(Entity, Lifecycle):
     declined_by = models.CharField(max_length=200, blank=True, help_text="the person who declined it")
     declined_because = models.TextField(blank=True)
     renewal_problem = models.TextField(blank=True, help_text="why it could not be renewed when it was due")
+    custom = models.JSONField(default=dict, blank=True, help_text="values of custom fields, by key")
 
     class Meta(Entity.Meta):
         ordering = ["-signed_at"]
@@ -112,7 +116,12 @@ class Contract(Entity, Lifecycle):
                 condition=Q(anchor_day=None) | Q(anchor_day__gte=1, anchor_day__lte=31), name="an_anchor_is_a_day"
             ),
         ]
-        triggers = [*Entity.Meta.triggers, *guards.signed_is_signed()]
+        triggers = [
+            *Entity.Meta.triggers,
+            *guards.signed_is_signed(),
+            guards.paid_within_the_family(),
+            guards.changes_hands_by_a_merge("customer_id", "payer_id"),
+        ]
 
     def __str__(self) -> str:
         return self.number
@@ -125,7 +134,7 @@ class ContractLine(Entity):
     its price off. What an amendment changes of a line ends it, and another line replaces it.
     """
 
-    customer_path = "contract__customer"
+    customer_path = ("contract__customer", "contract__payer")
 
     class Prices(models.TextChoices):
         CONTRACT = "contract", "As the contract"
@@ -184,7 +193,7 @@ class Override(Entity):
     what has these values of its properties. Which of several acts, `contracts.overrides` says.
     """
 
-    customer_path = "contract__customer"
+    customer_path = ("contract__customer", "contract__payer")
 
     contract = models.ForeignKey(Contract, models.PROTECT, related_name="overrides")
     product = models.ForeignKey(Product, models.PROTECT, null=True, blank=True, related_name="+")

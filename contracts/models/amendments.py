@@ -17,7 +17,7 @@ class Amendment(Entity, Lifecycle):
     they are applied to nothing else.
     """
 
-    customer_path = "contract__customer"
+    customer_path = ("contract__customer", "contract__payer")
 
     class Status(models.TextChoices):
         DRAFT = "draft"

@@ -72,7 +72,7 @@ class CommitRule(CommitTerms, Entity):
     With `per_seat_of` the access and the price are those of one seat, times the quantity agreed at that instant.
     """
 
-    customer_path = "contract__customer"
+    customer_path = ("contract__customer", "contract__payer")
 
     class When(models.TextChoices):
         EVERY_CYCLE = "every_cycle", "Every cycle"
@@ -114,7 +114,7 @@ class Commit(CommitTerms, Entity):
     Of a postpaid one nothing is paid in advance: what was not used at its end is invoiced then.
     """
 
-    customer_path = "contract__customer"
+    customer_path = ("contract__customer", "contract__payer")
 
     rule = models.ForeignKey(
         CommitRule, models.PROTECT, null=True, blank=True, related_name="commits", help_text="what made it"

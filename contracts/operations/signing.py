@@ -3,7 +3,7 @@
 from contracts import queries
 from contracts.amending import must_not_measure_twice
 from contracts.checks import check_line_money, check_money, checked
-from contracts.models import Contract
+from contracts.models import Contract, Customer
 from contracts.numbers import next_number
 from contracts.operations.writing import measured_days, write_commit, write_line, write_override
 from contracts.renewals import last_day
@@ -19,6 +19,8 @@ def sign_contract(terms: SignedTerms, *, act: Act) -> Contract:
     period = _signable(terms)
     contract = Contract(
         customer=terms.customer,
+        payer=_payer(terms),
+        usage_key=_usage_key(terms),
         legal_entity=terms.legal_entity,
         rate_card=terms.rate_card_version.card,
         pinned_version=None if terms.follows_card else terms.rate_card_version,
@@ -56,6 +58,25 @@ def sign_contract(terms: SignedTerms, *, act: Act) -> Contract:
             write_commit(contract, commit, act)
         queries.terms_of([contract])  # what cannot be rated is refused here, not on billing day
     return contract
+
+
+def _usage_key(terms: SignedTerms) -> str:
+    """Its customer's; of a renewal the one before, unless that leads to somebody else by now."""
+    before = terms.renews.usage_key if terms.renews else ""
+    return before if before in queries.known_customers({before}) else terms.customer.key
+
+
+def _payer(terms: SignedTerms) -> Customer:
+    """As said; or who paid what it renews, while they are above the customer; or who is billed for the customer."""
+    if terms.customer.merged_into is not None:
+        raise Refused(f"{terms.customer} was merged into {terms.customer.merged_into}; sign with them.")
+    family = [terms.customer, *queries.ancestors_of(terms.customer)]
+    if terms.payer is None:
+        renewed = terms.renews
+        return renewed.payer if renewed and renewed.payer in family else queries.payer_of(terms.customer)
+    if terms.payer not in family:
+        raise Refused(f"{terms.payer} is not above {terms.customer} and cannot pay their contract.")
+    return terms.payer
 
 
 def _signable(terms: SignedTerms) -> Period:

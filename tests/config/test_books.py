@@ -14,8 +14,8 @@ from config.books import INVARIANTS, breaches
 from contracts.operations import renew_contract, sign_contract
 from contracts.terms import AgreedLine, AgreedPrice, SignedTerms
 from governance.entities import Entity
+from governance.models import ExternalId
 from integrations import outbox
-from integrations.models import ExternalId
 from invoicing import operations as invoicing
 from invoicing.models import Invoice
 from ledger.operations import install_accounts
@@ -160,13 +160,17 @@ BREAKS = {
     "No change waits for more than an hour to be told to those who listen.": [
         "UPDATE governance_change SET relayed_at = NULL, recorded_at = recorded_at - interval '61 minutes'",
     ],
+    "Nobody is above themselves.": ["UPDATE contracts_customer SET parent_id = id WHERE key = 'contoso'"],
+    "What a merged customer had belongs to whom they were merged into.": [
+        "UPDATE contracts_customer k SET merged_into_id = o.id FROM contracts_customer o WHERE k.id <> o.id",
+    ],
     "One record of ours has at most one counterpart in another system, which is nobody else's.": [
         without(
-            "integrations_externalid",
+            "governance_externalid",
             "one_record_per_outside_id",
-            "UPDATE integrations_externalid SET external_id = 'cus_1'",
+            "UPDATE governance_externalid SET external_id = 'cus_1'",
         ),
-        without("integrations_externalid", "one_id_per_system", "UPDATE integrations_externalid SET subject_id = '1'"),
+        without("governance_externalid", "one_id_per_system", "UPDATE governance_externalid SET subject_id = '1'"),
     ],
 }
 
@@ -218,6 +222,7 @@ def _live() -> None:
     invoicing.void_invoice(second, act=act("Wrong address", MAR))
     invoicing.bill_due(through=MAR, act=act("Again", MAR))
     cast.unpriced_usage(contract)
+    cast.noted(contract.customer)
     cast.outcomes()
     cast.alias()
     cast.corrections()

@@ -12,8 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from guardian.shortcuts import remove_perm
 
+from contracts import operations
 from contracts.account import link_to
 from contracts.models import Contract, Customer, LegalEntity
+from contracts.queries import addresses_of
+from governance import external_ids
 from governance.clock import clock_set_to
 from governance.models import Change
 from tests import cast
@@ -55,6 +58,7 @@ def filled_in(**fields: str) -> dict[str, str]:
         "email": "ap@fabrikam.test",
         "country": "US",
         "tax_percent": "0",
+        "tax_status": "taxable",
         "currency": "usd",
         "time_zone": "America/Chicago",
         "because": "They called",
@@ -114,6 +118,65 @@ def test_what_is_wrong_is_said_beside_the_field(ben: User, signed_in: Any, field
     assert everything() == before
 
 
+def test_what_is_noted_of_a_customer_is_typed_shown_and_found(ben: User, signed_in: Any) -> None:
+    for key, kind, choices in (("industry", "choice", ["retail", "mining"]), ("public", "yes_no", [])):
+        operations.define_custom_field(
+            about="customer", key=key, name=key.title(), type=kind, choices=choices, act=cast.act("ada")
+        )
+    customer, holding = cast.contoso(), cast.customer("holding")
+    client = signed_in(ben)
+    given = {
+        "contacts": "Pat Payable <pat@contoso.test>\n\ncc: books@contoso.test",
+        "external_ids": "salesforce: 0015g\nerp: 47:11",
+        "custom_industry": "mining",
+        "custom_public": "yes",
+        "parent": str(holding.pk),
+    }
+    assert client.post(address(customer), filled_in(key="contoso", **given)).status_code == 302
+    customer.refresh_from_db()
+    assert customer.custom == {"industry": "mining", "public": True}
+    assert addresses_of(customer) == (["pat@contoso.test"], ["books@contoso.test"])
+    text = text_of(client, address(customer))
+    for shown in ("Pat Payable &lt;pat@contoso.test&gt;", "erp: 47:11", "mining", "Belongs together"):
+        assert shown in text, shown
+    assert address(holding) in text
+    for query in ("q=0015g", "q=pat@contoso", "custom_industry=mining", "custom_public=yes"):
+        assert client.get(f"{CUSTOMERS}?{query}").context["cl"].result_count == 1, query
+    assert client.get(f"{CUSTOMERS}?custom_industry=retail").context["cl"].result_count == 0
+    given |= {"external_ids": "erp: 47:11", "custom_industry": "", "contacts": ""}
+    client.post(address(customer), filled_in(key="contoso", **given))
+    customer.refresh_from_db()
+    assert (customer.custom, external_ids.all_of(customer)) == ({"public": True}, {"erp": "47:11"})
+    assert addresses_of(customer)[1] == []
+
+
+def test_a_line_that_cannot_be_read_is_said_beside_its_field(ben: User, signed_in: Any) -> None:
+    operations.define_custom_field(about="customer", key="size", name="Size", type="number", act=cast.act("ada"))
+    customer, client = cast.contoso(), signed_in(ben)
+    before = everything()
+    wrong = {
+        "contacts": ("nobody", "Enter a valid email address."),
+        "external_ids": ("4711", "Write system: id, not 4711"),
+        "custom_size": ("big", "Must be a number"),
+    }
+    for name, (typed, told) in wrong.items():
+        answer = client.post(address(customer), filled_in(key="contoso", **{name: typed}))
+        assert (answer.status_code, told.lower() in answer.content.decode().lower()) == (200, True), name
+    assert everything() == before
+
+
+def test_a_field_of_a_contract_is_set_by_a_dialog_and_shown(ben: User, signed_in: Any) -> None:
+    field = operations.define_custom_field(
+        about="contract", key="region", name="Region", type="choice", choices=["north"], act=cast.act("ada")
+    )
+    contract, client = cast.signed_contract(), signed_in(ben)
+    typed = {"_form_submitted": "1", "because": "They asked", "field": str(field.pk), "value": "north"}
+    client.post(address(contract, "note"), typed)
+    contract.refresh_from_db()
+    assert contract.custom == {"region": "north"}
+    assert "<dt>Region</dt><dd>north</dd>" in text_of(client, address(contract))
+
+
 def test_a_rep_neither_sees_nor_edits_others_customers(ben: User, signed_in: Any) -> None:
     customer = cast.customer("fabrikam")
     remove_perm("contracts.serve_customer", ben, customer)
@@ -141,8 +204,8 @@ def test_a_customers_page_leads_to_their_contracts_quotes_and_invoices(
 ) -> None:
     text = text_of(signed_in(ben), address(contract.customer))
     assert address(contract) in text
-    for page in ("quoting/quote", "invoicing/invoice"):
-        link = f"/admin/{page}/?customer__id__exact={contract.customer_id}"
+    for page, filtered in (("quoting/quote", "customer__id__exact"), ("invoicing/invoice", "of")):
+        link = f"/admin/{page}/?{filtered}={contract.customer_id}"
         assert link in text
         assert signed_in(ben).get(link).status_code == 200
 

@@ -9,8 +9,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from contracts.models import Customer
+from contracts.operations import define_custom_field
 from governance.models import Change
 from tests import cast
+from tests.refusals import everything
 
 pytestmark = pytest.mark.django_db
 FABRIKAM = {
@@ -49,8 +51,16 @@ def test_a_system_creates_a_customer_and_reads_it_back(crm: Client) -> None:
         "billing_address": "",
         "country": "US",
         "tax_number": "",
+        "tax_status": "taxable",
+        "exemption": "",
+        "exempt_until": None,
         "currency": "USD",
+        **dict.fromkeys(("region", "segment", "channel", "customer_type"), ""),
         "parent": None,
+        "billed_to_parent": False,
+        "contacts": [],
+        "external_ids": {},
+        "custom": {},
     }
     assert Change.objects.get(name="customer.created").by_name == "key crm"
     listed = crm.get("/api/v1/customers").json()
@@ -173,3 +183,97 @@ def test_contracts_are_listed_by_customer_in_as_many_queries_for_three_as_for_on
     assert [count for count, _ in counts] == [1, 3]
     assert counts[0][1] == counts[1][1]
     assert [each["customer"] for each in crm.get("/api/v1/contracts?customer=contoso").json()["results"]] == ["contoso"]
+
+
+# ------------------------------------------------------------ what is noted
+NOTED = {
+    "contacts": [{"email": "ap@fabrikam.test", "name": "Pat", "role": "to"}],
+    "external_ids": {"salesforce": "0015g", "erp": "4711"},
+    "custom": {"industry": "retail"},
+    "tax_status": "exempt",
+    "exemption": "E-1",
+    "exempt_until": "2026-12-31",
+}
+
+
+def patch(client: Client, path: str, body: Any) -> Any:
+    return client.patch(f"/api/v1/{path}", body, content_type="application/json")
+
+
+def industry(about: str = "customer") -> None:
+    define_custom_field(
+        about=about, key="industry", name="Industry", type="choice", choices=["retail", "mining"], act=cast.act("ada")
+    )
+
+
+def test_everything_noted_of_a_customer_goes_in_and_out(crm: Client) -> None:
+    industry()
+    made = post(crm, "customers", FABRIKAM | NOTED)
+    assert made.status_code == 201
+    assert {name: made.json()[name] for name in NOTED} == NOTED
+    assert crm.get("/api/v1/customers/fabrikam").json() == made.json()
+    change = {"external_ids": {"erp": ""}, "custom": {"industry": None}, "contacts": [], "name": "Fabrikam SE"}
+    changed = patch(crm, "customers/fabrikam", change)
+    assert changed.status_code == 200
+    assert changed.json() == made.json() | {
+        "name": "Fabrikam SE",
+        "external_ids": {"salesforce": "0015g"},
+        "custom": {},
+        "contacts": [],
+    }
+    assert [each["key"] for each in crm.get("/api/v1/custom-fields").json()] == ["industry"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"key": "other"}, 409),
+        ({"custom": {"industry": "banking"}}, 409),
+        ({"custom": {"size": "1"}}, 409),
+        ({"contacts": [{"email": "nobody"}]}, 400),
+        ({"external_ids": {"a b": "1"}}, 409),
+        ({"tax_status": "none"}, 400),
+        ({"tax_status": "reverse_charge"}, 409),
+    ],
+)
+def test_a_change_that_cannot_be_made_changes_nothing(crm: Client, body: Any, status: int) -> None:
+    industry()
+    post(crm, "customers", FABRIKAM)
+    before = everything()
+    before.pop("governance.SystemKey")
+    assert patch(crm, "customers/fabrikam", body | {"name": "Other"} if status == 409 else body).status_code == status
+    after = everything()
+    after.pop("governance.SystemKey")
+    assert after == before
+
+
+def test_customers_are_found_by_what_they_are_called_and_by_custom_fields(crm: Client) -> None:
+    industry()
+    post(crm, "customers", FABRIKAM | NOTED)
+    post(crm, "customers", FABRIKAM | {"key": "contoso", "name": "Contoso", "email": "dan@contoso.test"})
+    for query in ("called=0015g", "called=ap@fabrikam", "custom.industry=retail", "called=Fab&custom.industry=retail"):
+        assert [each["key"] for each in crm.get(f"/api/v1/customers?{query}").json()["results"]] == ["fabrikam"], query
+    assert crm.get("/api/v1/customers?custom.industry=mining").json()["count"] == 0
+    assert crm.get("/api/v1/customers?custom.size=1").status_code == 409
+
+
+def test_listing_customers_takes_as_many_queries_for_one_as_for_three(crm: Client) -> None:
+    counts = []
+    for key in ("one", "two", "three"):
+        post(crm, "customers", FABRIKAM | NOTED | {"key": key, "external_ids": {"erp": key}, "custom": {}})
+        with CaptureQueriesContext(connection) as queries:
+            crm.get("/api/v1/customers")
+        counts.append(len(queries))
+    assert counts[0] == counts[2]
+
+
+def test_a_custom_field_of_a_contract_is_set_and_asked_for(crm: Client) -> None:
+    industry("contract")
+    contract = cast.signed_contract()
+    system = with_key("contracts:read", "contracts:write")
+    changed = patch(system, f"contracts/{contract.number}", {"custom": {"industry": "mining"}})
+    assert (changed.status_code, changed.json()["custom"]) == (200, {"industry": "mining"})
+    for value, count in (("mining", 1), ("retail", 0)):
+        assert system.get(f"/api/v1/contracts?custom.industry={value}").json()["count"] == count
+    assert patch(crm, f"contracts/{contract.number}", {"custom": {}}).status_code == 403
+    assert patch(system, "contracts/C-1", {"custom": {}}).status_code == 404

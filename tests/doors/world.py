@@ -8,9 +8,8 @@ from django.db.models import Model
 
 from contracts import operations as contracts
 from contracts.models import Contract, Customer
-from governance.models import Change
+from governance.models import Change, ExternalId
 from integrations import inbox, outbox
-from integrations.models import ExternalId
 from invoicing import operations as invoicing
 from invoicing.models import CreditNote, Invoice, Payment
 from ledger.operations import install_accounts, post_credit_note, post_invoice, post_payment
@@ -64,6 +63,8 @@ def build() -> World:
     for contract in signed:
         cast.unpriced_usage(contract)
         cast.withdrawn_amendment(contract)
+    for buyer in buyers:
+        cast.noted(buyer)
     for buyer in buyers:
         cast.outcomes(buyer.key)
     chains = [chain(contract) for contract in signed]

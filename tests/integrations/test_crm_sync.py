@@ -3,7 +3,8 @@
 import pytest
 
 from contracts import operations as contracts
-from integrations import external_ids, outbox
+from governance import external_ids
+from integrations import outbox
 from integrations.fakes.salesforce import FakeSalesforce
 from integrations.models import Delivery
 from quoting import operations as quoting

@@ -15,6 +15,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from contracts import operations as contracts
 from governance import clock
 from governance.models import Change
 from integrations import email, outbox
@@ -98,6 +99,16 @@ def test_invoices_go_out_with_their_documents(billed: tuple[Invoice, Invoice], c
     assert client.get(link_in(month.body, "/i/")).status_code == 200
 
 
+def test_mail_goes_to_the_billing_contacts(db: None) -> None:
+    contacts = [contracts.Contact("ap@contoso.test", "Pat"), contracts.Contact("books@contoso.test", role="cc")]
+    contracts.update_customer(cast.contoso(), noted=contracts.Noted(contacts), act=cast.act("ben"))
+    with clock.clock_set_to(BILLING_DAY):
+        billed_january()
+        outbox.drain(at=BILLING_DAY)
+    sent = [(each.to, each.cc) for each in mail.outbox]
+    assert sent == [(["ap@contoso.test"], ["books@contoso.test"])] * 2
+
+
 def test_a_paid_invoice_says_that_nothing_is_left(billed: tuple[Invoice, Invoice]) -> None:
     pay(billed[1], "52.25")
     outbox.drain(at=BILLING_DAY)
@@ -134,7 +145,7 @@ def test_a_name_cannot_add_a_header(billed: tuple[Invoice, Invoice]) -> None:
     seller = billed[0].legal_entity
     seller.name = "Quoin\r\nBcc: eve@elsewhere.test"
     delivery = Delivery(pk=1, change=Change.objects.latest("id"), route="email.invoice", next_at=BILLING_DAY)
-    letter = email.Letter("dan@contoso.test", "Invoice", "invoice", {"seller": seller}, ("a.pdf", b""))
+    letter = email.Letter(billed[0].customer, "Invoice", "invoice", {"seller": seller}, ("a.pdf", b""))
     with pytest.raises(ValueError, match="newlines"):
         email._send(letter, seller, delivery)
     assert mail.outbox == []

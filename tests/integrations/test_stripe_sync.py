@@ -9,10 +9,11 @@ from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from contracts import operations as contracts
-from governance import clock
-from integrations import external_ids, inbox, outbox
+from governance import clock, external_ids
+from governance.models import ExternalId
+from integrations import inbox, outbox
 from integrations.fakes.stripe import FakeStripe
-from integrations.models import Delivery, ExternalId, InboundMessage
+from integrations.models import Delivery, InboundMessage
 from invoicing import operations as invoicing
 from invoicing.models import Invoice, Payment
 from tests.books import BILLING_DAY, act, billed_january, booked, pay

@@ -101,6 +101,7 @@ def sign(
     commit: bool = True,
     months: int = 12,
     follows: bool = False,
+    payer: Customer | None = None,
 ) -> Contract:
     """The journey's deal: 15 % off usage, the fee, and access to $40 of usage for $36."""
     rates = version.rates.select_related("product").order_by("product__key")
@@ -108,6 +109,7 @@ def sign(
     off = Decimal(15)
     terms = SignedTerms(
         customer=buyer,
+        payer=payer,
         legal_entity=legal_entity,
         rate_card_version=version,
         follows_card=follows,

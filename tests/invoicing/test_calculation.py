@@ -32,6 +32,7 @@ class AgreedTerm:
     revenue_account: str = "4000"
     commit_id: UUID | None = None
     tax_percent: Decimal = Decimal(0)
+    untaxed_until: datetime | None = None
     earned_on_invoice: bool = False
     tags: frozenset[str] = frozenset()
 

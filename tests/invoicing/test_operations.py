@@ -16,6 +16,7 @@ from governance.change import change
 from governance.models import ApprovalPolicy, Change
 from invoicing import operations
 from invoicing.models import CreditNote, Invoice, Payment
+from invoicing.presentation import presented
 from tests.invoicing import books
 from tests.invoicing.books import FEB, FEB_2, MAR_2, act, balance, bill, month_invoice, use
 
@@ -314,6 +315,35 @@ def test_the_taxes_of_credits_add_up_to_the_invoices(ann: User, legal_entity) ->
     assert (month.tax, month.total) == (Decimal("17.53"), Decimal("69.78"))
     taxes = [credit(month, amount).tax for amount in ("33.33", "33.33", "3.12")]
     assert sum(taxes) == month.tax
+
+
+def test_an_exempt_customer_is_taxed_from_the_day_the_certificate_is_over(ann: User, legal_entity) -> None:
+    until = date(2026, 1, 31)
+    buyer = books.customer(tax_percent=Decimal(19), tax_status="exempt", exemption="E-7", exempt_until=until)
+    contract = books.sign(books.standard_card(ann, fee_in_advance=True), buyer, legal_entity)
+    use(buyer)
+    bill(FEB_2)
+    month = month_invoice(contract)
+    taxed = {(line.product_key, line.period_start): line.tax_percent for line in month.lines.exclude(kind="drawdown")}
+    assert taxed == {
+        ("input-tokens", books.JAN): Decimal(0),
+        ("output-tokens", books.JAN): Decimal(0),
+        ("platform-fee", books.JAN): Decimal(0),
+        ("platform-fee", books.FEB): Decimal(19),
+    }
+    assert ("Tax", "Exempt, certificate E-7 until 31 Jan 2026") in presented(month).facts
+
+
+def test_reverse_charge_is_said_and_not_taxed(ann: User, legal_entity) -> None:
+    buyer = books.customer(tax_percent=Decimal(19), tax_status="reverse_charge", tax_number="ATU1")
+    contract = books.sign(books.standard_card(ann), buyer, legal_entity)
+    use(buyer)
+    bill(FEB_2)
+    month = month_invoice(contract)
+    assert month.tax == 0
+    contracts.update_customer(buyer, tax_status="taxable", act=act("Moved"))
+    month = Invoice.objects.get(pk=month.pk)
+    assert ("Tax", "Reverse charge: the recipient owes the tax") in presented(month).facts
 
 
 def test_where_a_policy_watches_credits_somebody_else_must_agree_to_this_very_one(
