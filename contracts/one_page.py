@@ -149,8 +149,11 @@ def _values(values: object) -> str:
 
 def _invoices(contract: Contract) -> list[str]:
     tax = contract.customer.tax_percent
+    months, groups = contract.invoice_months, sorted({line.invoice_group for line in contract.lines.all()} - {""})
     return [
         _cycles(contract),
+        *([f"What falls due is invoiced together, every {months} months."] if months > 1 else []),
+        *([f"There are invoices apart for {', '.join(groups)}."] if groups else []),
         f"An invoice is drawn up when what is on it is due, and open for {contract.grace_hours} hours for late usage.",
         f"It is to be paid within {contract.payment_terms_days} days, in {contract.currency}.",
         f"{percent_text(tax)} of tax is added." if tax else "No tax is added.",

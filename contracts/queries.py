@@ -38,7 +38,7 @@ from governance.acts import Refused
 from metering.postgres.copying import array
 from pricing.drawdown import Kind
 from pricing.money import ZERO
-from pricing.periods import anchored, midnight
+from pricing.periods import anchored, cycles, midnight
 from pricing.rating import Proration
 
 Prices = ContractLine.Prices
@@ -59,6 +59,15 @@ def anchor_of(contract: Contract) -> datetime:
     if contract.anchor_day is None:
         return contract.start_at
     return anchored(contract.start_at, contract.time_zone, contract.anchor_day)
+
+
+def invoiced_at(contract: Contract, due_at: datetime) -> datetime:
+    """When what falls due then is invoiced: at the end of the invoicing cycle, where there is one."""
+    if contract.invoice_months == 1 or not contract.start_at < due_at <= contract.end_at:
+        return due_at
+    before = due_at - timedelta(microseconds=1)  # what is due at a boundary is on the invoice of that day
+    cycle = next(cycles(before, contract.time_zone, contract.invoice_months, contract.end_at, anchor_of(contract)))
+    return min(cycle.end, contract.end_at)
 
 
 def attributes_of(customer: Customer) -> dict[str, str]:
@@ -313,6 +322,7 @@ def _deal(
                 [each for each in overrides.get(contract.pk, ()) if each.covers(line.product)],
                 line.label,
                 line.price_factor,
+                line.invoice_group,
             )
             for line in lines
         ],

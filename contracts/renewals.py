@@ -104,6 +104,7 @@ def next_terms(contract: Contract) -> SignedTerms:
         purchase_order=contract.purchase_order,
         grace_hours=contract.grace_hours,
         payment_terms_days=contract.payment_terms_days,
+        invoice_months=contract.invoice_months,
         renewal=rule_of(contract),
     )
 

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from catalog.models import Product, RateCard
+from contracts.as_of import AsOf
 from contracts.fields import Day as Day
 from contracts.fields import MoneyField as MoneyField
 from contracts.fields import Number as Number
@@ -17,6 +18,8 @@ from contracts.override_shapes import AgreedPriceOut, ContractPriceIn, price_sha
 from contracts.renewals import DueRenewal, last_day_to_decline
 from pricing.money import Money, plain
 from pricing.periods import Period, local_days
+
+ALIGNMENTS = ("anniversary", "calendar")
 
 
 class RefusedOut(serializers.Serializer[Any]):
@@ -195,6 +198,8 @@ class AgreedLineOut(serializers.Serializer[Any]):
     start_on = serializers.DateField()
     end_on = serializers.DateField(help_text="The last day; the first, if it never was in force.")
     prices = serializers.ChoiceField(ContractLine.Prices.choices)
+    invoice_group = serializers.CharField(help_text="Lines of a group have an invoice of their own.")
+    price = serializers.CharField(allow_null=True, help_text="In words, as of `as_of`; null unless that is asked.")
 
 
 class AgreedCommitOut(serializers.Serializer[Any]):
@@ -223,6 +228,13 @@ class ContractLineIn(serializers.Serializer[Any]):
         [ContractLine.Prices.CONTRACT.value, ContractLine.Prices.FOLLOWED.value],
         default=ContractLine.Prices.CONTRACT.value,
         help_text="Whether it follows the card although the contract does not.",
+    )
+    invoice_group = serializers.CharField(
+        required=False,
+        default="",
+        max_length=80,
+        allow_blank=True,
+        help_text="Of lines with an invoice of their own.",
     )
 
 
@@ -267,6 +279,20 @@ class ContractIn(serializers.Serializer[Any]):
     proration = serializers.ChoiceField(Contract.Proration.choices, default=Contract.Proration.DAY.value)
     signed_by = serializers.CharField(max_length=200)
     purchase_order = serializers.CharField(required=False, default="", max_length=80, allow_blank=True)
+    alignment = serializers.ChoiceField(
+        ALIGNMENTS,
+        required=False,
+        help_text="calendar: cycles begin on the first of a month.",
+    )
+    payment_terms_days = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=0, max_value=365, help_text="Null: the seller's."
+    )
+    invoice_months = serializers.IntegerField(
+        default=1,
+        min_value=1,
+        max_value=12,
+        help_text="What falls due waits for so many months to end; 1: not.",
+    )
     opportunity_key = serializers.CharField(required=False, default="", max_length=80, allow_blank=True)
     renewal = RenewalShape(required=False, allow_null=True, default=None, help_text="Null: it ends with its term.")
     renews = serializers.SlugRelatedField(
@@ -275,6 +301,13 @@ class ContractIn(serializers.Serializer[Any]):
     lines = ContractLineIn(many=True, required=False, default=list)
     commits = ContractCommitIn(many=True, required=False, default=list)
     overrides = ContractPriceIn(many=True, required=False, default=list)
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        """An alignment is another word for the anchor."""
+        alignment = given.pop("alignment", None)
+        if alignment and given["anchor_day"] is not None:
+            raise serializers.ValidationError({"alignment": ["Either this or anchor_day."]})
+        return given | {"anchor_day": 1} if alignment == "calendar" else given
 
 
 class ContractOut(serializers.Serializer[Any]):
@@ -290,6 +323,9 @@ class ContractOut(serializers.Serializer[Any]):
     time_zone = serializers.CharField()
     anchor_day = serializers.IntegerField(allow_null=True, help_text="Null: cycles begin on the day of the start.")
     proration = serializers.ChoiceField(Contract.Proration.choices)
+    alignment = serializers.ChoiceField(ALIGNMENTS, help_text="calendar: cycles begin on the first of a month.")
+    payment_terms_days = serializers.IntegerField()
+    invoice_months = serializers.IntegerField(help_text="What falls due waits for the end of so many months; 1: not.")
     purchase_order = serializers.CharField()
     start_on = serializers.DateField()
     end_on = serializers.DateField()
@@ -303,8 +339,8 @@ class ContractOut(serializers.Serializer[Any]):
     overrides = AgreedPriceOut(many=True)
 
 
-def contract_shape(contract: Contract) -> dict[str, Any]:
-    """A contract as `ContractOut` says it; give it one whose lines, commits and overrides are prefetched."""
+def contract_shape(contract: Contract, then: AsOf | None = None) -> dict[str, Any]:
+    """A contract as `ContractOut` says it; give it one whose lines, commits and overrides are prefetched, or `then`."""
 
     def money(amount: Decimal | None) -> dict[str, str] | None:
         return None if amount is None else Money(amount, contract.currency).as_json()
@@ -321,6 +357,9 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
         "time_zone": contract.time_zone,
         "anchor_day": contract.anchor_day,
         "proration": contract.proration,
+        "alignment": "calendar" if (contract.anchor_day or start_on.day) == 1 else "anniversary",
+        "payment_terms_days": contract.payment_terms_days,
+        "invoice_months": contract.invoice_months,
         "purchase_order": contract.purchase_order,
         "start_on": start_on,
         "end_on": end_on,
@@ -340,8 +379,10 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
                 "label": line.label,
                 **dict(zip(("start_on", "end_on"), _days(line, contract), strict=True)),
                 "prices": line.prices,
+                "invoice_group": line.invoice_group,
+                "price": then and then.prices.get(str(line.pk)),
             }
-            for line in contract.lines.all()
+            for line in (then.lines if then else contract.lines.all())
         ],
         "commits": [
             {
@@ -355,9 +396,11 @@ def contract_shape(contract: Contract) -> dict[str, Any]:
                     for each in commit.instalments.all()
                 ],
             }
-            for commit in contract.commits.all()
+            for commit in (then.commits if then else contract.commits.all())
         ],
-        "overrides": [price_shape(price, contract.time_zone) for price in contract.overrides.all()],
+        "overrides": [
+            price_shape(price, contract.time_zone) for price in (then.overrides if then else contract.overrides.all())
+        ],
     }
 
 

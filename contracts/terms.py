@@ -61,6 +61,7 @@ class AgreedLine:
     prices: str = ContractLine.Prices.CONTRACT
     pinned_version: RateCardVersion | None = None
     price_factor: Decimal = ONE
+    invoice_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ class SignedTerms:
     grace_hours: int | None = None
     payment_terms_days: int | None = None
     payer: Customer | None = None
+    invoice_months: int = 1
     renewal: RenewalRule = RenewalRule()
 
     @property
@@ -148,6 +150,7 @@ class DealLine:
     overrides: Sequence[AgreedOverride] = ()
     label: str = ""
     price_factor: Decimal = ONE
+    invoice_group: str = ""
 
     @property
     def name(self) -> str:
@@ -224,6 +227,7 @@ class ContractTerm:
     earned_on_invoice: bool = False
     tags: frozenset[str] = frozenset()
     untaxed_until: datetime | None = None
+    invoice_group: str = ""
 
     @property
     def is_drawable(self) -> bool:
@@ -317,6 +321,7 @@ def _line(deal: Deal, line: DealLine) -> ContractTerm:
         earned_on_invoice=product.recognition == Product.Recognition.ON_INVOICE,
         tags=frozenset(product.tags),
         untaxed_until=deal.untaxed_until,
+        invoice_group=line.invoice_group,
     )
 
 

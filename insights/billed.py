@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from contracts.models import Contract
+from contracts.queries import invoiced_at
 from contracts.terms import ContractTerm
 from contracts.words import amount_text, quantity_text
 from invoicing.holds import held
@@ -97,9 +98,9 @@ def billed_for(
     drafts = {line.invoice for some in lines.values() for line in some if line.invoice.status == Status.DRAFT}
     holding = held(drafts)
     unpriced = _unpriced(event, places)
-    grace = {str(line.pk): contract.grace_hours for contract in contracts for line in contract.lines.all()}
+    whose = {str(line.pk): contract for contract in contracts for line in contract.lines.all()}
     return {
-        key: _billed(event, where, lines[key], holding, unpriced.get(key, ""), grace.get(key, 0), at)
+        key: _billed(event, where, lines[key], holding, unpriced.get(key, ""), whose.get(key), at)
         for key, where in places.items()
     }
 
@@ -110,7 +111,7 @@ def _billed(
     lines: list[InvoiceLine],
     holding: Mapping[Any, Sequence[Any]],
     unpriced: str,
-    grace_hours: int,
+    contract: Contract | None,
     at: datetime,
 ) -> Billed:
     """Only lines measured when the event was there already; the difference it makes comes on the next invoice."""
@@ -124,7 +125,10 @@ def _billed(
         return Billed(knowing, _still(knowing[-1].invoice, holding, at))
     if where.due_at > at:
         return Billed([], f"Not due yet: its period ends on {_instant(where.due_at)}.")
-    closes_at = where.due_at + timedelta(hours=grace_hours)
+    invoiced = invoiced_at(contract, where.due_at) if contract else where.due_at
+    if invoiced > at:
+        return Billed([], f"Its period is over; it is invoiced with others on {_instant(invoiced)}.")
+    closes_at = invoiced + timedelta(hours=contract.grace_hours if contract else 0)
     if closes_at > at:
         return Billed([], f"Due, and open for late usage until {_instant(closes_at)}; the next run drafts the invoice.")
     return Billed([], "Nothing is owed for its period, or billing has not run since it fell due.")

@@ -11,7 +11,7 @@ from decimal import Decimal
 from contracts.amending import Amended
 from contracts.changes import Change, load
 from contracts.models import Amendment, Contract
-from contracts.queries import amended
+from contracts.queries import amended, invoiced_at
 from contracts.terms import ContractTerm, agreed_terms
 from invoicing.billing import Gathered, payers_of
 from invoicing.calculation import Line, Parts, horizon, still_owed
@@ -137,7 +137,7 @@ def _felt(terms: Iterable[ContractTerm], rows: Amended, at: datetime) -> datetim
     added = {str(line.pk) for line in rows.added}
     for each in terms:
         if each.term.key in added and (first := each.term.cycle_at(each.term.start)):
-            found.append(each.term.due_at(first))
+            found.append(invoiced_at(rows.contract, each.term.due_at(first)))
     return max(found)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from contracts.models import Commit, Contract
-from contracts.queries import deals_of
+from contracts.queries import deals_of, invoiced_at
 from contracts.terms import ContractTerm, DealCommit, agreed_terms, instruments
 from governance.acts import Act
 from invoicing.calculation import Line, Paid, Parts, Payer, horizon, invoice_parts, still_owed
@@ -41,7 +41,7 @@ class Gathered:
     rated_through: datetime
     usage: dict[tuple[str, str, Period, Split], Measured] = field(default_factory=dict)
     measured_through: int | None = None
-    drafts: dict[str, Invoice] = field(default_factory=dict)
+    drafts: dict[tuple[str, str], Invoice] = field(default_factory=dict)
     unpriced: list[UnpricedUsage] = field(default_factory=list)
 
     @cached_property
@@ -51,17 +51,31 @@ class Gathered:
 
     def parts(self, through: datetime) -> list[Parts]:
         """The invoices this contract should have as drafts now."""
-        return self._parts(self.rated, through, timedelta(hours=self.contract.grace_hours))
+        rated = self._invoiced(self.rated, self.rated_through)
+        return self._parts(rated, through, timedelta(hours=self.contract.grace_hours))
 
     def parts_for(self, draft: Invoice) -> Parts | None:
         """What this draft should say now: what fell due when its lines did, and what came in for that since."""
         until = last_due(draft)
-        again = self._parts(self._rated(horizon(self.billed, until)), until, timedelta(0))
-        found = next((parts for parts in again if parts.kind == draft.kind), None)
+        through = horizon(self.billed, until)
+        again = self._parts(self._invoiced(self._rated(through), through), until, timedelta(0))
+        found = next((parts for parts in again if (parts.kind, parts.group) == (draft.kind, draft.group)), None)
         return found and replace(found, closes_at=draft.closes_at or found.closes_at)
 
     def _rated(self, through: datetime) -> list[RatedLine]:
         return rate([each.term for each in self.terms], self._measured, through)
+
+    def _invoiced(self, rated: list[RatedLine], through: datetime) -> list[RatedLine]:
+        """What of it is invoiced by then, or was: charges fall due at the end of their invoicing cycle."""
+        if self.contract.invoice_months == 1:
+            return rated
+        charges = {each.term.key for each in self.terms if each.kind == "charge"}
+        moved = [
+            replace(line, due_at=invoiced_at(self.contract, line.due_at)) if line.key in charges else line
+            for line in rated
+        ]
+        billed = {(line.term, line.period) for line in self.billed}
+        return [line for line in moved if line.due_at <= through or (line.key, line.period) in billed]
 
     def _parts(self, rated: list[RatedLine], through: datetime, grace: timedelta) -> list[Parts]:
         return invoice_parts(
@@ -166,7 +180,7 @@ def _add_drafts(gathered: list[Gathered]) -> None:
     for draft in drafts.select_for_update(of=("self",)).order_by("pk"):
         facts = by_contract[draft.contract_id]
         draft.contract = facts.contract
-        facts.drafts[draft.kind] = draft
+        facts.drafts[draft.kind, draft.group] = draft
 
 
 def _add_unpriced(gathered: list[Gathered]) -> None:
@@ -180,7 +194,7 @@ def _record(facts: Gathered, wanted: list[Parts], act: Act) -> list[BillingOutco
     changed = [
         (draft, parts)
         for parts in wanted
-        if (draft := unwanted.pop(parts.kind, None)) is None or not says(draft, parts)
+        if (draft := unwanted.pop((parts.kind, parts.group), None)) is None or not says(draft, parts)
     ]
     found = unpriced_changes(
         facts.contract, facts.terms, facts.rated, facts.unpriced, through=facts.rated_through, at=act.at

@@ -56,6 +56,8 @@ class Agreed(Protocol):
     @property
     def earned_on_invoice(self) -> bool: ...
     @property
+    def invoice_group(self) -> str: ...
+    @property
     def tags(self) -> frozenset[str]: ...
 
 
@@ -88,6 +90,7 @@ class Line:
     is_late: bool = False
     comes_to: Decimal = ZERO
     tags: frozenset[str] = frozenset()
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ class Parts:
     total: Decimal
     period: Period
     closes_at: datetime
+    group: str = ""
 
 
 def horizon(billed: Iterable[Line], through: datetime) -> datetime:
@@ -134,7 +138,8 @@ def still_owed(agreed: Iterable[Agreed], rated: Iterable[RatedLine], billed: Ite
         lines.append(line if earlier is None else _difference(line, earlier))
     if been:
         lines = _cut(lines, been)
-    lines += [_taken_back(earlier) for earlier in been.values()]
+    groups = {key: each.invoice_group for key, each in known.items()}
+    lines += [replace(_taken_back(earlier), group=groups.get(earlier.term, "")) for earlier in been.values()]
     lines.sort(key=lambda line: line.period.start)
     return [line for line in lines if line.amount or line.quantity]
 
@@ -149,23 +154,33 @@ def invoice_parts(
     grace: timedelta,
     through: datetime,
 ) -> list[Parts]:
-    """The invoices that what is owed makes: commit purchases on one, everything else on another.
+    """The invoices that what is owed makes: commit purchases on one, everything else on one for each group of lines.
 
     Lines whose grace is over are not held up by lines that fell due since: those wait for the next draft. A kind
-    whose lines all come to nothing makes no invoice. What is taken back of what commits `paid` goes back to them.
+    whose lines all come to nothing makes no invoice. Commits pay group after group. What is taken back of what commits
+    `paid` goes back to them.
     """
     made = []
     purchases = [line for line in owed if line.kind == COMMIT]
     if any(line.amount for line in purchases):
         closes_at = max(line.due_at for line in purchases)
         made.append(_parts(COMMIT_INVOICE, purchases, currency, closes_at))
-    charges = _of_one_closing([line for line in owed if line.kind != COMMIT], through, grace)
-    if any(line.amount for line in charges):
-        first_time = [line.due_at for line in charges if not line.is_late]
-        closes_at = (min(first_time) if first_time else ends_at) + grace
-        draws = _draws(charges, payers, paid, currency)
-        made.append(_parts(PERIOD_INVOICE, [*charges, *draws], currency, closes_at))
+    others = [line for line in owed if line.kind != COMMIT]
+    for group in sorted({line.group for line in others}):
+        charges = _of_one_closing([line for line in others if line.group == group], through, grace)
+        if any(line.amount for line in charges):
+            first_time = [line.due_at for line in charges if not line.is_late]
+            closes_at = (min(first_time) if first_time else ends_at) + grace
+            draws = _draws(charges, payers, paid, currency)
+            made.append(replace(_parts(PERIOD_INVOICE, [*charges, *draws], currency, closes_at), group=group))
+            payers = [_less(payer, draws) for payer in payers]
     return made
+
+
+def _less(payer: Payer, draws: Iterable[Line]) -> Payer:
+    """The same once these lines of an invoice have moved it."""
+    moved = sum((line.quantity for line in draws if line.term == f"commit:{payer.instrument.key}"), ZERO)
+    return replace(payer, instrument=replace(payer.instrument, balance=payer.instrument.balance - moved))
 
 
 def credited_tax(tax: Decimal, total: Decimal, before: Decimal, amount: Decimal, currency: str) -> Decimal:
@@ -196,6 +211,7 @@ def _line(rating: RatedLine, agreed: Agreed) -> Line:
         is_metered=bool(agreed.term.meter),
         comes_to=rating.amount.amount,
         tags=agreed.tags,
+        group=agreed.invoice_group,
     )
 
 

@@ -24,6 +24,7 @@ def drafted(contract: Contract, draft: Invoice | None, parts: Parts, measured_th
         customer=contract.payer,
         legal_entity=contract.legal_entity,
         kind=parts.kind,
+        group=parts.group,
         currency=contract.currency,
         time_zone=contract.time_zone,
     )

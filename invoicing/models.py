@@ -58,6 +58,7 @@ class Invoice(Entity, Lifecycle):
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="invoices")
     legal_entity = models.ForeignKey(LegalEntity, models.PROTECT, related_name="+")
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.PERIOD)
+    group = models.CharField(max_length=80, blank=True, help_text="the lines' invoice group, where they have one")
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
     # Null, not empty, while a draft: unique then says nothing about it.
     number = models.CharField(max_length=40, null=True, blank=True, db_index=True)  # noqa: DJ001
@@ -98,7 +99,9 @@ class Invoice(Entity, Lifecycle):
             models.UniqueConstraint(fields=["legal_entity", "number"], name="a_seller_uses_a_number_once"),
             models.CheckConstraint(condition=Q(total=F("subtotal") + F("tax") + F("drawn")), name="the_header_adds_up"),
             models.UniqueConstraint(
-                fields=["contract", "kind"], condition=Q(status="draft"), name="one_draft_per_contract_and_kind"
+                fields=["contract", "kind", "group"],
+                condition=Q(status="draft"),
+                name="one_draft_per_contract_kind_and_group",
             ),
         ]
         triggers = [

@@ -87,7 +87,7 @@ def finalize_invoice(invoice: Invoice, *, act: Act) -> Invoice:
     with transaction.atomic():
         until = _until(invoice)
         (facts,) = gather([invoice.contract_id], until)
-        draft = facts.drafts.get(invoice.kind)
+        draft = facts.drafts.get((invoice.kind, invoice.group))
         if draft is None or draft.pk != invoice.pk:
             locked(invoice).become(Status.FINALIZED)
             raise Refused("This draft has changed meanwhile; look at it again.")
@@ -139,7 +139,7 @@ def _finalize_due(ids: list[UUID], *, through: datetime, act: Act) -> list[Billi
     """Finalize the chunk's drafts that are closed and not held, in one transaction, each by itself if one fails."""
     closed = Invoice.objects.filter(
         contract__in=ids, status=Status.DRAFT, closes_at__lte=through, total__gte=0
-    ).order_by("closes_at", "contract__number", "kind")
+    ).order_by("closes_at", "contract__number", "kind", "group")
     drafts = list(closed.select_related("contract"))
     waiting = held(drafts)
     drafts = [draft for draft in drafts if draft.pk not in waiting]
@@ -150,7 +150,7 @@ def _finalize_due(ids: list[UUID], *, through: datetime, act: Act) -> list[Billi
         gathered = {facts.contract.pk: facts for facts in gather({draft.contract_id for draft in drafts}, through)}
         for wanted in drafts:
             facts = gathered[wanted.contract_id]
-            draft = facts.drafts.get(wanted.kind)
+            draft = facts.drafts.get((wanted.kind, wanted.group))
             if draft is None or draft.pk != wanted.pk:
                 continue  # somebody else was faster
             try:

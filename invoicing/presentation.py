@@ -91,6 +91,8 @@ def _facts(invoice: Invoice, is_commit: bool, buyer: dict[str, str]) -> list[Row
         facts.append(("Due", day_text(invoice.due_on)))
     period = period_text(Period(invoice.period_start, invoice.period_end), invoice.time_zone)
     facts += [("Usable" if is_commit else "Period", period), ("Contract", invoice.contract.number)]
+    if invoice.group:
+        facts.append(("Group", invoice.group))
     # Invoices of before a fact was copied do without it.
     more = (("For", "pays_for"), ("Purchase order", "purchase_order"), ("Tax", "tax_note"))
     return facts + [(title, buyer[name]) for title, name in more if buyer.get(name)]

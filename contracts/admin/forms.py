@@ -225,6 +225,19 @@ class EndForm(ReasonForm):
     )
 
 
+class AsOfForm(forms.Form):
+    """The day to look at, and the day whose knowledge to look with."""
+
+    on = forms.DateField(label="On", widget=DayInput(), error_messages={"invalid": "A day, please."})
+    known_on = forms.DateField(
+        label="As known on",
+        required=False,
+        widget=DayInput(),
+        help_text="Today if empty.",
+        error_messages={"invalid": "A day, please."},
+    )
+
+
 class DeclineForm(ReasonForm):
     """Who declined to renew, why, and after the last day why that is accepted."""
 

@@ -11,16 +11,19 @@ from django.urls import URLPattern, path
 from unfold.enums import ActionVariant
 
 from contracts import operations
-from contracts.admin.forms import DeclineForm
+from contracts.admin.forms import AsOfForm, DeclineForm
+from contracts.as_of import AsOf, as_of, instant_of
 from contracts.documents import pdf_response
 from contracts.models import Contract
 from contracts.one_page import one_page
+from contracts.presentation import standing_of
 from contracts.renewals import ahead, due_renewals, last_day_to_decline
-from contracts.words import day_text
+from contracts.words import amount_text, day_text, percent_text, period_text, quantity_text
 from governance import clock
-from governance.acts import Act
+from governance.acts import Act, Refused
 from governance.admin_base import GovernedAdmin, amount_words, operation
 from pricing.money import ZERO
+from pricing.periods import Period, zone_named
 
 CHOICES = (30, 60, 90)
 LISTED = 200
@@ -76,6 +79,7 @@ class RenewalPages(GovernedAdmin):
             "renewals": ("renewals/", self.renewals_view),
             "one_page": ("<uuid:object_id>/page/", self.one_page_view),
             "pdf": ("<uuid:object_id>/pdf/", self.pdf_view),
+            "as_of": ("<uuid:object_id>/as-of/", self.as_of_view),
         }
         ours = [
             path(route, self.admin_site.admin_view(view), name=f"contracts_contract_{name}")
@@ -89,7 +93,6 @@ class RenewalPages(GovernedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": f"{contract}, {contract.customer}",
-            "opts": self.opts,
             "contract": contract,
             "chapters": one_page(contract),
         }
@@ -98,6 +101,30 @@ class RenewalPages(GovernedAdmin):
     def pdf_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """The same as a document."""
         return pdf_response(self._seen(request, object_id))
+
+    def as_of_view(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """What was in force on a day, as far as was known on the same or another day."""
+        contract = self._seen(request, object_id)
+        at = clock.now()
+        today = at.astimezone(zone_named(contract.time_zone)).date()
+        form = AsOfForm(request.GET or {"on": today})
+        then, problem = None, ""
+        if form.is_valid():
+            on, known_on = form.cleaned_data["on"], form.cleaned_data["known_on"]
+            known_at = instant_of(contract, known_on, is_over=True) if known_on else at
+            try:
+                then = as_of(contract, instant_of(contract, on, is_over=False), known_at)
+            except Refused as refusal:
+                problem = str(refusal)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{contract}, {contract.customer}",
+            "contract": contract,
+            "form": form,
+            "problem": problem,
+            "then": then and _shown(then),
+        }
+        return render(request, "contracts/as_of.html", context)
 
     def _seen(self, request: HttpRequest, object_id: Any) -> Contract:
         contract: Contract = self.thing_or_404(request, str(object_id))
@@ -119,7 +146,6 @@ class RenewalPages(GovernedAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": "Renewals",
-            "opts": self.opts,
             "days": days,
             "choices": CHOICES,
             "rows": [
@@ -134,3 +160,36 @@ class RenewalPages(GovernedAdmin):
             "is_cut": len(rows) == LISTED,
         }
         return render(request, "contracts/renewals.html", context)
+
+
+def _shown(then: AsOf) -> dict[str, Any]:
+    """What was in force, in words."""
+    contract = then.contract
+    currency, zone = contract.currency, contract.time_zone
+    return {
+        "standing": standing_of(contract, then.at)[1],
+        "days": period_text(Period(contract.start_at, contract.end_at), zone),
+        "lines": [
+            {
+                "name": f"{line.product} ({line.label})" if line.label else str(line.product),
+                "quantity": "" if line.quantity is None else quantity_text(line.quantity, line.product.unit),
+                "price": then.prices.get(str(line.pk), ""),
+                "discount": percent_text(line.discount_percent) if line.discount_percent else "",
+                "days": period_text(Period(line.start_at, line.end_at), zone),
+            }
+            for line in then.lines
+        ],
+        "commits": [
+            {
+                "name": commit.name,
+                "access": _amount(commit.access_amount, commit.unit, currency),
+                "balance": _amount(commit.balance, commit.unit, currency),
+                "days": period_text(Period(commit.start_at, commit.end_at), zone),
+            }
+            for commit in then.commits
+        ],
+    }
+
+
+def _amount(amount: Decimal, unit: str, currency: str) -> str:
+    return quantity_text(amount, unit) if unit else amount_text(amount, currency)

@@ -1,11 +1,13 @@
 """The API of contracts: who we sell to, and what was agreed."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404
 from django.urls import path
+from django.utils.dateparse import parse_date, parse_datetime
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics
 from rest_framework.exceptions import ValidationError
@@ -15,6 +17,7 @@ from rest_framework.response import Response
 from contracts.api.customers import CustomersView, CustomerView, CustomFieldsView, MergeView
 from contracts.api.paging import Pages, having, within_sight
 from contracts.api.recording import recorded_terms
+from contracts.as_of import as_of, instant_of
 from contracts.models import Contract, CustomField, Override
 from contracts.operations import decline_renewal, note_of_contract, renew_contract, reopen_renewal, sign_contract
 from contracts.renewals import ahead, due_renewals
@@ -75,9 +78,25 @@ class ContractView(OfContracts):
     def required_permission(self) -> str:  # type: ignore[override]
         return "contracts.change_customer" if self.request.method == "PATCH" else "contracts.view_contract"
 
-    @extend_schema(operation_id="read_contract", summary="Read a contract", responses={200: ContractOut})
+    @extend_schema(
+        operation_id="read_contract",
+        summary="Read a contract",
+        description="With `as_of` what of it was in force then, with prices and balances; with `known_at`, too, as far "
+        "as was known then.",
+        parameters=[
+            OpenApiParameter("as_of", str, description="An instant, or a day local to the contract."),
+            OpenApiParameter("known_at", str, description="An instant, or a day: the end of it. Now unless given."),
+        ],
+        responses={200: ContractOut, 409: RefusedOut},
+    )
     def get(self, request: Request, number: str) -> Response:
-        return Response(contract_shape(self.contract(number)))
+        contract = self.contract(number)
+        if "as_of" not in request.query_params:
+            return Response(contract_shape(contract))
+        at = _instant(request, "as_of", contract)
+        known_at = _instant(request, "known_at", contract) if "known_at" in request.query_params else clock.now()
+        then = as_of(contract, at, known_at)
+        return Response(contract_shape(then.contract, then))
 
     @extend_schema(
         operation_id="note_of_contract",
@@ -92,6 +111,21 @@ class ContractView(OfContracts):
         given.is_valid(raise_exception=True)
         note_of_contract(contract, given.validated_data["custom"], act=act_of(request, "Noted through the API"))
         return Response(contract_shape(self.contract(number)))
+
+
+def _instant(request: Request, name: str, contract: Contract) -> datetime:
+    """The instant that a parameter says; of a day its first, or for what was known its last."""
+    text = request.query_params[name]
+    try:
+        day = parse_date(text)
+        found = parse_datetime(text)
+    except ValueError:
+        day = found = None
+    if day is not None:
+        return instant_of(contract, day, is_over=name == "known_at")
+    if found is None or found.tzinfo is None:
+        raise ValidationError({name: ["A day like 2026-03-01, or an instant like 2026-03-01T12:00:00Z."]})
+    return found
 
 
 class ContractsView(OfContracts):

@@ -24,7 +24,7 @@ from pricing.periods import midnight
 
 SAME = (
     "customer", "payer", "legal_entity", "follows_card", "start_on", "months", "anchor_day", "proration",
-    "signed_by", "purchase_order", "opportunity_key", "renews",
+    "signed_by", "purchase_order", "opportunity_key", "renews", "payment_terms_days", "invoice_months",
 )  # fmt: skip
 
 
@@ -70,6 +70,7 @@ def _line(given: Mapping[str, Any], currency: str) -> AgreedLine:
         start_on=given["start_on"],
         end_on=given["end_on"] and given["end_on"] + timedelta(days=1),
         prices=given["prices"],
+        invoice_group=given["invoice_group"],
     )
 
 

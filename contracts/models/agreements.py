@@ -75,6 +75,9 @@ class Contract(Entity, Lifecycle):
     )
     grace_hours = models.PositiveIntegerField()
     payment_terms_days = models.PositiveSmallIntegerField()
+    invoice_months = models.PositiveSmallIntegerField(
+        default=1, help_text="what falls due waits for the end of a cycle of so many months; 1: it does not wait"
+    )
     purchase_order = models.CharField(max_length=80, blank=True, help_text="the customer's number, printed on invoices")
     signed_at = models.DateTimeField()
     signed_by = models.CharField(max_length=200, help_text="the person who accepted for the customer")
@@ -100,6 +103,7 @@ class Contract(Entity, Lifecycle):
         ordering = ["-signed_at"]
         constraints = [
             models.CheckConstraint(condition=Q(end_at__gt=F("start_at")), name="a_contract_ends_after_it_starts"),
+            models.CheckConstraint(condition=Q(invoice_months__gte=1), name="invoices_come_in_months"),
             models.UniqueConstraint(fields=["renews"], name="a_contract_is_renewed_once"),
             models.CheckConstraint(
                 condition=Q(uplift_percent__gte=0) & (Q(renewal_prices="kept") | Q(uplift_percent=0)),
@@ -151,6 +155,9 @@ class ContractLine(Entity):
     minimum = models.DecimalField(**AMOUNT, null=True, blank=True, help_text="of each cycle")
     price_factor = models.DecimalField(
         max_digits=22, decimal_places=18, default=1, help_text="times its price: what renewals raised it by"
+    )
+    invoice_group = models.CharField(
+        max_length=80, blank=True, help_text="lines of a group have an invoice of their own: a purchase order, a label"
     )
     prices = models.CharField(max_length=10, choices=Prices.choices, default=Prices.CONTRACT)
     pinned_version = models.ForeignKey(

@@ -36,6 +36,7 @@ def sign_contract(terms: SignedTerms, *, act: Act) -> Contract:
         purchase_order=terms.purchase_order,
         grace_hours=_or(terms.grace_hours, terms.legal_entity.grace_hours),
         payment_terms_days=_or(terms.payment_terms_days, terms.legal_entity.payment_terms_days),
+        invoice_months=terms.invoice_months,
         signed_at=act.at,
         signed_by=terms.signed_by,
         opportunity_key=terms.opportunity_key,

@@ -32,6 +32,7 @@ def write_line(contract: Contract, line: AgreedLine, position: int) -> ContractL
             prices=line.prices,
             pinned_version=line.pinned_version,
             price_factor=line.price_factor,
+            invoice_group=line.invoice_group,
             start_at=period.start,
             end_at=period.end,
         )

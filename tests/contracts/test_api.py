@@ -141,6 +141,8 @@ def test_a_contract_says_what_was_agreed(crm: Client) -> None:
         "start_on": "2026-01-01",
         "end_on": "2026-12-31",
         "prices": "contract",
+        "invoice_group": "",
+        "price": None,
     }
     assert body["commits"] == [
         {

@@ -142,3 +142,15 @@ def test_a_price_that_cannot_be_agreed_is_refused_and_nothing_is_written(overrid
 def test_reading_contracts_is_not_enough() -> None:
     assert post(given(), "contracts:read").status_code == 403
     assert Contract.objects.count() == 0
+
+
+def test_how_it_is_invoiced_comes_with_it() -> None:
+    lines = [{"product": "input-tokens", "invoice_group": "PO-1"}]
+    fields = {"anchor_day": None, "alignment": "calendar", "payment_terms_days": 14, "invoice_months": 3}
+    body = post(given(start_on="2026-01-15", lines=lines, commits=[], **fields)).json()
+    assert (body["alignment"], body["anchor_day"], body["payment_terms_days"], body["invoice_months"]) == (
+        "calendar", 1, 14, 3,
+    )  # fmt: skip
+    assert body["lines"][0]["invoice_group"] == "PO-1"
+    answer = post(given(alignment="calendar"))
+    assert (answer.status_code, answer.json()) == (400, {"alignment": ["Either this or anchor_day."]})

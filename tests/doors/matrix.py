@@ -152,6 +152,7 @@ PAGES = {
     "contracts_contract_one_page": DEALS,
     "contracts_contract_pdf": DEALS,
     "contracts_customer_merge": "cara",
+    "contracts_contract_as_of": DEALS,
     "quoting_quote_pdf": DEALS,
     "invoicing_invoice_pdf": BILLS,
     "ledger_journalentry_export": "cara ada",

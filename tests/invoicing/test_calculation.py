@@ -35,6 +35,7 @@ class AgreedTerm:
     untaxed_until: datetime | None = None
     earned_on_invoice: bool = False
     tags: frozenset[str] = frozenset()
+    invoice_group: str = ""
 
 
 def metered(key: str, *tiers: Tier, percent_off: int = 0) -> AgreedTerm:

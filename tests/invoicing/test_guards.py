@@ -120,7 +120,7 @@ def test_a_header_that_does_not_add_up_is_refused(sql: Sql, used: Contract) -> N
 
 def test_a_contract_has_one_draft_of_a_kind(sql: Sql, used: Contract) -> None:
     bill(FEB)
-    with pytest.raises(DatabaseError, match="one_draft_per_contract_and_kind"):
+    with pytest.raises(DatabaseError, match="one_draft_per_contract_kind_and_group"):
         sql(
             "INSERT INTO invoicing_invoice SELECT (jsonb_populate_record(i, jsonb_build_object('id',"
             " gen_random_uuid()))).* FROM invoicing_invoice i WHERE id = %s",
