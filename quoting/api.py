@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalog.models import Product, RateCard
-from contracts.models import Customer, LegalEntity
+from contracts.models import Contract, Customer, LegalEntity
 from contracts.schema import RefusedOut
 from governance.acts import Act, Refused
 from governance.doors import HasScope, act_of, visible
@@ -148,6 +148,9 @@ def _draft(request: Request, asked: Mapping[str, Any], act: Act) -> QuoteVersion
             start_on=asked["start_on"],
             months=asked["months"],
             valid_until=asked["valid_until"],
+            renews=_named(Contract.objects.filter(customer__in=customers), "renews", number=asked["renews"])
+            if "renews" in asked
+            else None,
             act=act,
             **fields,
         )

@@ -12,9 +12,11 @@ from django.db.models import Max
 from catalog.models import Product, RateCard, RateCardVersion
 from catalog.prices import base_of
 from contracts.checks import YEARS, check_line_money, check_money, checked
-from contracts.models import Customer, LegalEntity
+from contracts.models import Contract, Customer, LegalEntity
 from contracts.numbers import next_number
+from contracts.renewals import last_day
 from contracts.terms import term_of_contract
+from contracts.words import day_text
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from pricing.money import ONE, ZERO
@@ -39,11 +41,12 @@ def draft_quote(
     opportunity_key: str = "",
     follows_card: bool = False,
     terms: str = "",
+    renews: Contract | None = None,
     act: Act,
 ) -> Quote:
     """Open a quote with an empty first version, priced by the version of the card that is in force.
 
-    Without a card the selection rules choose it for this customer.
+    Without a card the selection rules choose it for this customer. Accepted, it renews the contract given.
     """
     _check_start(start_on)
     if customer.merged_into is not None:
@@ -58,6 +61,7 @@ def draft_quote(
         owner=owner,
         title=title,
         opportunity_key=opportunity_key,
+        renews=renews,
     )
     version = QuoteVersion(
         quote=quote,
@@ -173,6 +177,15 @@ def check_dates(version: QuoteVersion, act: Act) -> None:
         raise Refused(f"A term lasts between 1 and {LONGEST_TERM} months.")
     if is_expired(version, act.at):
         raise Refused("The last day to accept this offer has passed; choose a later one.")
+    if version.quote.renews is not None:
+        _check_renewal(version.quote.renews, version)
+
+
+def _check_renewal(renews: Contract, version: QuoteVersion) -> None:
+    if renews.customer_id != version.quote.customer_id:
+        raise Refused(f"{renews} is another customer's contract; it cannot be renewed here.")
+    if (last := last_day(renews)) >= version.start_on:
+        raise Refused(f"{renews} lasts until {day_text(last)}; what renews it begins after that.")
 
 
 def _check_start(start_on: date) -> None:

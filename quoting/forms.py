@@ -15,7 +15,7 @@ from unfold.widgets import (
 )
 
 from catalog.models import Product, RateCard, RateCardVersion, SelectionRule
-from contracts.models import Customer, LegalEntity
+from contracts.models import Contract, Customer, LegalEntity
 from governance import clock
 from governance.admin_base import ReasonForm
 from governance.doors import visible
@@ -82,6 +82,9 @@ class NewQuoteForm(forms.Form):
     legal_entity = forms.ModelChoiceField(
         LegalEntity.objects.none(), label="Sold by", empty_label=None, widget=UnfoldAdminSelectWidget
     )
+    renews = forms.ModelChoiceField(
+        Contract.objects.none(), required=False, empty_label="No contract", widget=UnfoldAdminSelectWidget
+    )
     opportunity_key = forms.CharField(
         label="Opportunity", max_length=80, required=False, widget=UnfoldAdminTextInputWidget
     )
@@ -100,6 +103,9 @@ class NewQuoteForm(forms.Form):
         if not SelectionRule.objects.filter(is_active=True).exists():
             self.fields["rate_card"].required = True
             self.fields["rate_card"].empty_label = None  # type: ignore[attr-defined]
+        self.fields["renews"].queryset = visible(  # type: ignore[attr-defined]
+            Contract.objects.filter(status=Contract.Status.ACTIVE, renewed_by=None), user
+        )
         self.fields["legal_entity"].queryset = LegalEntity.objects.order_by("name")  # type: ignore[attr-defined]
         self.fields["start_on"].initial = add_months(today.replace(day=1), 1)
         self.fields["valid_until"].initial = today + OFFER_IS_VALID_FOR

@@ -21,5 +21,5 @@ def open_quotes(candidate: Candidate) -> list[OpenQuote]:
             status=version.get_status_display().lower(),
             is_pinned=not version.follows_card,
         )
-        for version in found.select_related("quote__customer").order_by("quote__number")
+        for version in found.select_related("quote__customer", "quote__renews").order_by("quote__number")
     ]

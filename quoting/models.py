@@ -38,6 +38,9 @@ class Quote(Entity):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="quotes")
     title = models.CharField(max_length=200, blank=True)
     opportunity_key = models.CharField(max_length=80, blank=True, help_text="our id of the opportunity in the CRM")
+    renews = models.ForeignKey(
+        Contract, models.PROTECT, null=True, blank=True, related_name="+", help_text="the contract that it is to renew"
+    )
 
     class Meta(Entity.Meta):
         ordering = ["-number"]

@@ -12,7 +12,8 @@ from catalog.prices import base_of
 from contracts.models import Contract
 from contracts.numbers import next_number
 from contracts.operations import sign_contract
-from contracts.terms import AgreedCommit, AgreedLine, SignedTerms, term_of_contract
+from contracts.renewals import rule_of
+from contracts.terms import AgreedCommit, AgreedLine, RenewalRule, SignedTerms, term_of_contract
 from governance import approvals
 from governance.acts import Act, Refused
 from governance.change import change, locked
@@ -233,6 +234,8 @@ def _signed_terms(version: QuoteVersion, name: str) -> SignedTerms:
         ],
         signed_by=name.strip(),
         opportunity_key=quote.opportunity_key,
+        renews=quote.renews,
+        renewal=rule_of(quote.renews) if quote.renews else RenewalRule(),
     )
 
 

@@ -285,7 +285,11 @@ def _editions(version: QuoteVersion, product: UUID, book: PriceBook) -> list[Edi
     """What the contract will see: the pinned prices, or those of the card as they reach whoever signs now."""
     if not version.follows_card:
         return book.pinned(product, version.rate_card_version_id, version.base_version_id)
-    agreement = Agreement(version.decided_at or clock.now())
+    signs_at, renews = version.decided_at or clock.now(), version.quote.renews
+    agreement = Agreement(signs_at)
+    if renews is not None:
+        start_at = term_of_contract(version.start_on, version.months, renews.time_zone).start
+        agreement = Agreement(renews.first_agreed_at or renews.signed_at, start_at)
     return book.editions(product, version.rate_card_version.card_id, agreement)
 
 

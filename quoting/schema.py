@@ -49,6 +49,7 @@ class QuoteIn(serializers.Serializer[Any]):
     title = serializers.CharField(max_length=200, required=False, allow_blank=True)
     terms = serializers.CharField(required=False, allow_blank=True)
     opportunity_key = serializers.CharField(max_length=80, required=False, allow_blank=True)
+    renews = serializers.CharField(required=False, help_text="The number of the contract that it is to renew.")
     lines = LineIn(many=True)
     commit = CommitIn(required=False, allow_null=True)
 
@@ -98,6 +99,7 @@ class QuoteOut(serializers.Serializer[Any]):
     owner = serializers.CharField()
     title = serializers.CharField()
     opportunity_key = serializers.CharField()
+    renews = serializers.CharField(allow_null=True, help_text="The number of the contract that it is to renew.")
     rate_card = serializers.CharField()
     rate_card_version = serializers.IntegerField()
     follows_card = serializers.BooleanField()
@@ -127,6 +129,7 @@ def quote_shape(version: QuoteVersion) -> dict[str, Any]:
         "owner": quote.owner.get_username(),
         "title": quote.title,
         "opportunity_key": quote.opportunity_key,
+        "renews": quote.renews.number if quote.renews else None,
         "rate_card": prices.card.key,
         "rate_card_version": prices.number,
         "follows_card": version.follows_card,
