@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("contracts", "0008_invoice_cycles_and_groups"),
+        ("contracts", "0009_invoice_cycles_and_groups"),
         ("quoting", "0002_pricing_as_a_product"),
     ]
 
