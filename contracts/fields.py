@@ -1,6 +1,7 @@
 """Fields of the API's shapes: numbers as text, money with its currency, days."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -46,3 +47,8 @@ class Day(serializers.DateField):
         if day.year not in YEARS:
             raise serializers.ValidationError(f"A day of the years {YEARS[0]} to {YEARS[-1]}.")
         return day
+
+
+def utc_text(instant: datetime) -> str:
+    """`2026-03-01T12:00:00Z`."""
+    return instant.isoformat().replace("+00:00", "Z")

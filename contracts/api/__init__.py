@@ -20,18 +20,9 @@ from contracts.api.recording import recorded_terms
 from contracts.as_of import as_of, instant_of
 from contracts.models import Contract, CustomField, Override
 from contracts.operations import decline_renewal, note_of_contract, renew_contract, reopen_renewal, sign_contract
+from contracts.renewal_shapes import BecauseIn, DeclineIn, DueRenewalOut, due_shape
 from contracts.renewals import ahead, due_renewals
-from contracts.schema import (
-    BecauseIn,
-    ContractIn,
-    ContractOut,
-    CustomShape,
-    DeclineIn,
-    DueRenewalOut,
-    RefusedOut,
-    contract_shape,
-    due_shape,
-)
+from contracts.schema import ContractIn, ContractOut, CustomShape, RefusedOut, contract_shape
 from governance import clock
 from governance.doors import HasScope, act_of
 
