@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from catalog import operations
+from catalog import operations, uses
 from catalog.forms import FeatureForm
 from catalog.grants import words
 from catalog.models import CostRate, Feature
@@ -69,7 +69,7 @@ class FeatureAdmin(GovernedAdmin):
         "Delete",
         permission="catalog.delete_feature",
         icon="delete",
-        explain="Only a feature that no product grants can be deleted.",
+        explain="Only a feature that was never granted to anybody can be deleted.",
     )
     def delete_unused(self, feature: Feature, act: Act) -> str:
         operations.delete_feature(feature, act=act)
@@ -82,7 +82,11 @@ class FeatureAdmin(GovernedAdmin):
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         feature = self.thing_or_404(request, object_id)
         grants = feature.grants.select_related("product").order_by("product__name", "window")
-        extra = {"feature": feature, "grants": [(each, words(feature.kind, each)) for each in grants]}
+        extra = {
+            "feature": feature,
+            "grants": [(each, words(feature.kind, each)) for each in grants],
+            "uses": uses.of_feature(feature, request.user),
+        }
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
 
 

@@ -78,7 +78,11 @@ def words(kind: str, terms: Terms) -> str:
     text = terms.value if terms.value == UNLIMITED else grouped(parse(terms.value))
     if terms.is_per_seat:
         text += " a seat"
-    if kind == Kind.METERED:
-        per = PER_WINDOW[Window(terms.window)]
-        text += f" {'in ' if 'hours' in per else ''}{per}"
-    return text if terms.is_hard or terms.value == UNLIMITED else f"{text}, then overage"
+    return amount_words(text, terms.window if kind == Kind.METERED else "", terms.is_hard or terms.value == UNLIMITED)
+
+
+def amount_words(amount: str, window: str, is_hard: bool) -> str:
+    """“50 in 5 hours, then overage”, “600 a day”; without a window “600”."""
+    per = PER_WINDOW[Window(window)] if window else ""
+    text = f"{amount} {'in ' if 'hours' in per else ''}{per}".rstrip()
+    return text if is_hard else f"{text}, then overage"

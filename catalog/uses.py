@@ -1,9 +1,9 @@
-"""Where a product is used. Apps above the catalog say so for what they keep: contracts, quotes."""
+"""Where a product or a feature is used. Apps above the catalog say so for what they keep: contracts, quotes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from catalog.models import Product
+from catalog.models import Feature, Product
 
 
 class Use(NamedTuple):
@@ -22,7 +22,9 @@ class Kind(NamedTuple):
 
 
 Source = Callable[[Product, Any], Kind]
+FeatureSource = Callable[[Feature, Any], Kind]
 _sources: list[Source] = []
+_of_features: list[FeatureSource] = []
 
 
 def register(source: Source) -> None:
@@ -36,3 +38,13 @@ def register(source: Source) -> None:
 def of(product: Product, user: Any = None) -> list[Kind]:
     """Every kind of use with what there is of it, for a person only what they may see."""
     return [source(product, user) for source in _sources]
+
+
+def register_of_feature(source: FeatureSource) -> None:
+    """The same for features."""
+    _of_features.append(source)
+
+
+def of_feature(feature: Feature, user: Any = None) -> list[Kind]:
+    """The same of a feature."""
+    return [source(feature, user) for source in _of_features]

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.urls import path
-from django.views.decorators.http import require_safe
+from django.urls import path, reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
 
 from contracts import account
 from contracts.account import Maker, contracts_of, for_whoever_has_the_link, token_of
+from contracts.account_use import cap_from, use_section
 from contracts.documents import pdf_response
 from contracts.models import Customer
 from governance import clock
@@ -19,6 +21,7 @@ SECTIONS: list[Maker] = [
     account.contracts_section,
     account.commits_section,
     account.usage_section,
+    use_section,
     invoices_section,
 ]
 
@@ -26,6 +29,21 @@ SECTIONS: list[Maker] = [
 @require_safe
 @for_whoever_has_the_link
 def account_page(request: HttpRequest, customer: Customer, **rest: Any) -> HttpResponse:
+    return _page(request, customer)
+
+
+@csrf_exempt  # there is no session to ride on: only who knows the link can post, and these pages send no origin
+@require_POST
+@for_whoever_has_the_link
+def account_cap(request: HttpRequest, customer: Customer, **rest: Any) -> HttpResponse:
+    """The customer's own cap on everything; what is wrong with it is said next to the field."""
+    wrong = cap_from(customer, request.POST, clock.now())
+    if wrong:
+        return _page(request, customer, wrong=wrong, typed=request.POST)
+    return HttpResponseRedirect(reverse("account-page", args=[token_of(customer)]))
+
+
+def _page(request: HttpRequest, customer: Customer, **more: Any) -> HttpResponse:
     at = clock.now()
     latest = contracts_of(customer).select_related("legal_entity").first()
     made = [make(customer, at) for make in SECTIONS]
@@ -34,6 +52,7 @@ def account_page(request: HttpRequest, customer: Customer, **rest: Any) -> HttpR
         "token": token_of(customer),
         "seller": latest and latest.legal_entity,
         "sections": [each for each in made if each is not None],
+        **more,
     }
     return render(request, "account/page.html", about)
 
@@ -47,5 +66,6 @@ def contract_document(request: HttpRequest, customer: Customer, **rest: Any) -> 
 
 urlpatterns = [
     path("<str:token>/contracts/<str:number>.pdf", contract_document, name="account-contract"),
+    path("<str:token>/cap", account_cap, name="account-cap"),
     path("<str:token>/", account_page, name="account-page"),
 ]

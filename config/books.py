@@ -166,6 +166,24 @@ INVARIANTS = [
         GROUP BY c.id HAVING count(e.id) <> 1 OR sum(e.amount) <> c.access_amount
         """,
     ),
+    # ---- entitlements
+    Invariant(
+        "What a customer has of a feature beside its contracts fits the feature, and a contract is the customer's own.",
+        """
+        SELECT o.id::text FROM contracts_entitlementoverride o JOIN catalog_feature f ON f.id = o.feature_id
+        LEFT JOIN contracts_contract c ON c.id = o.contract_id
+        WHERE c.customer_id <> o.customer_id OR f.kind <> 'metered' AND o.window <> 'cycle'
+            OR f.kind = 'boolean' AND o.value NOT IN ('', 'off') OR f.kind <> 'boolean' AND trim(o.value) = ''
+        """,
+    ),
+    Invariant(
+        "Who is noted to be in arrears has that invoice, issued and not paid.",
+        """
+        SELECT a.id::text FROM contracts_arrears a WHERE NOT EXISTS (
+            SELECT FROM invoicing_invoice i JOIN contracts_contract c ON c.id = i.contract_id
+            WHERE i.number = a.invoice AND i.status = 'finalized' AND c.customer_id = a.customer_id)
+        """,
+    ),
     # ---- ledger
     Invariant(
         "Every journal entry balances and has at least two postings.",

@@ -29,6 +29,8 @@ app.conf.beat_schedule = {
     "settle outcomes that are due": {"task": "metering.tasks.settle_outcomes", "schedule": 1 * MINUTES},
     "renew what renews itself": {"task": "contracts.tasks.renew_due", "schedule": 15 * MINUTES},
     "bill what is due": {"task": "invoicing.tasks.bill_due", "schedule": 5 * MINUTES},
+    "read what customers cap": {"task": "contracts.tasks.read_caps", "schedule": 15 * SECONDS},
+    "note whose invoices are overdue": {"task": "invoicing.tasks.note_arrears", "schedule": 15 * MINUTES},
 }
 for entry in app.conf.beat_schedule.values():
     # What has waited a whole round is no longer wanted: the next round finds the same work.

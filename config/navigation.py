@@ -27,6 +27,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Contracts", "contract", "contracts.contract"),
             ("Renewals", "autorenew", "admin:contracts_contract_renewals"),
             ("Custom fields", "list_alt", "contracts.customfield"),
+            ("Overrides and trials", "tune", "contracts.entitlementoverride"),
         ],
     ),
     (

@@ -174,3 +174,22 @@ def changes_hands_by_a_merge(*columns: str) -> pgtrigger.Trigger:
             RETURN NEW;
         """,
     )
+
+
+def ends_only(reason: str) -> list[pgtrigger.Trigger]:
+    """A row that is never deleted, and of which only the end may come nearer, from never too; a merge may move it."""
+    return [
+        changes_hands_by_a_merge("customer_id"),
+        pgtrigger.Trigger(
+            name="ends_only",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Update | pgtrigger.Delete,
+            func=f"""
+                IF TG_OP = 'UPDATE' AND coalesce(NEW.end_at <= OLD.end_at, OLD.end_at IS NULL)
+                        AND (to_jsonb(NEW) - 'end_at' - 'customer_id') = (to_jsonb(OLD) - 'end_at' - 'customer_id') THEN
+                    RETURN NEW;
+                END IF;
+                RAISE EXCEPTION '{reason}' USING ERRCODE = 'restrict_violation';
+            """,
+        ),
+    ]

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from contracts import operations
+from contracts import caps, operations
 from governance.acts import Act
 from governance.clock import now
 
@@ -17,3 +17,10 @@ def renew_due() -> None:
 def hand_over_usage() -> None:
     """Let the keys of merged customers lead to who was kept, once no contract of their own measures by them."""
     operations.hand_over_usage(act=Act.of_system("timetable", "No contract measures by this key any more", now()))
+
+
+@shared_task(name="contracts.tasks.read_caps")
+def read_caps() -> None:
+    """Read what capped customers used so far, and say whose limits are reached."""
+    at = now()
+    caps.read_caps(at, act=Act.of_system("timetable", "A cap is reached", at))

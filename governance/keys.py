@@ -23,6 +23,7 @@ SCOPES = {
     "customers:read": "Read customers and custom fields",
     "customers:write": "Create and change customers",
     "contracts:read": "Read contracts",
+    "entitlements:read": "Read what customers may use, and check whether they may",
     "contracts:write": "Record contracts that were signed elsewhere, without approvals",
     "quotes:read": "Read quotes",
     "quotes:write": "Draft and send quotes, within the approvals",

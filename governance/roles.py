@@ -25,6 +25,13 @@ QUOTE = [
     "quoting.send_quoteversion",
 ]
 
+# What single customers may use, whatever their contracts grant.
+ENTITLE = [
+    "contracts.add_entitlementoverride",
+    "contracts.change_entitlementoverride",
+    "contracts.change_usagecap",
+]
+
 # What is sold and at what price, but not what it costs us.
 PRICES = [
     f"catalog.view_{table}"
@@ -70,6 +77,7 @@ MATRIX: dict[str, list[str]] = {
         *QUOTE,
     ],
     DEAL_DESK: [
+        *ENTITLE,
         "view:catalog",
         "view:contracts",
         "view:quoting",
@@ -107,6 +115,7 @@ MATRIX: dict[str, list[str]] = {
         SEE_ALL,
     ],
     CUSTOMER_SUCCESS: [
+        *ENTITLE,
         "view:contracts",
         "view:quoting",
         "view:invoicing",

@@ -13,6 +13,7 @@ from contracts.models import Commit, Contract
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from governance.models import Change
+from invoicing.arrears import refresh_arrears
 from invoicing.billing import Gathered, bill_contracts, failed, gather, outcome
 from invoicing.drafts import last_due, says, write_lines
 from invoicing.holds import held, must_not_be_held, release_invoice
@@ -115,6 +116,7 @@ def void_invoice(invoice: Invoice, *, act: Act) -> Invoice:
             move(entry.commit, -entry.amount, act=act, change=row, **source)
         invoice.save()
         _must_leave_no_return_alone(invoice)
+        refresh_arrears(act.at, customers=[invoice.contract.customer_id], act=act)
     return invoice
 
 

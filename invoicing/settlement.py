@@ -11,6 +11,7 @@ from governance import approvals
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from governance.models import ApprovalRequest
+from invoicing.arrears import refresh_arrears
 from invoicing.calculation import credited_tax
 from invoicing.models import CreditNote, Invoice, InvoiceSeries, Payment
 from invoicing.queries import ISSUED, credited, paid
@@ -102,6 +103,7 @@ def settle_if_paid(invoice: Invoice, act: Act) -> None:
         with change("invoice.paid", invoice, act):
             invoice.become(Status.PAID)
             invoice.save()
+            refresh_arrears(act.at, customers=[invoice.contract.customer_id], act=act)
 
 
 def next_number(seller: LegalEntity, prefix: str) -> tuple[InvoiceSeries, int, str]:

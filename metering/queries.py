@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from metering.cutoffs import Cutoff
 from metering.meters.billable import Tally
-from metering.meters.definitions import timelines
+from metering.meters.definitions import Timeline, timelines
 from metering.meters.totals import Key, Request, Values
 from metering.models import CustomerAlias, Meter, QuarantinedEvent, UsageEvent
 from metering.postgres.arrivals import numbers_of
@@ -20,20 +20,20 @@ _customers_source: CustomersSource | None = None
 _customer_keys: Callable[[], Collection[str]] | None = None
 
 
-def usage(requests: Iterable[Key], as_of: Cutoff | None = None) -> dict[Key, Measured]:
+def usage(
+    requests: Iterable[Key], as_of: Cutoff | None = None, *, known: Mapping[str, Timeline] | None = None
+) -> dict[Key, Measured]:
     """How much each (customer key, meter key, period, split) comes to, exact.
 
     A Decimal for WHOLE, 0 where nothing was reported; otherwise parts in a fixed order (see `metering.meters.totals`),
     none where nothing was. The number of queries does not depend on the number of requests. Periods are half-open by
     event time; a period is measured by the definition that its meter has for periods that start then. With a cut-off
-    the answer is the same for ever. Raises LookupError for a meter that does not exist.
+    the answer is the same for ever. Who has the definitions of all these meters at hand gives them as `known`.
+    Raises LookupError for a meter that does not exist.
     """
     asked = list(requests)
-    meters = Meter.objects.in_bulk({key for _, key, _, _ in asked}, field_name="key")
-    missing = sorted({key for _, key, _, _ in asked} - meters.keys())
-    if missing:
-        raise LookupError(f"there is no meter {missing[0]!r}")
-    known = timelines(meters.values())
+    if known is None:
+        known = _definitions({key for _, key, _, _ in asked})
     # By definition: to a store, the same meter is always defined the same.
     by_place: dict[int, list[Request]] = defaultdict(list)
     for customer, key, period, split in asked:
@@ -44,6 +44,13 @@ def usage(requests: Iterable[Key], as_of: Cutoff | None = None) -> dict[Key, Mea
     for place in sorted(by_place):
         found |= store.totals(by_place[place], as_of)
     return found
+
+
+def _definitions(keys: set[str]) -> dict[str, Timeline]:
+    meters = Meter.objects.in_bulk(keys, field_name="key")
+    if missing := sorted(keys - meters.keys()):
+        raise LookupError(f"there is no meter {missing[0]!r}")
+    return timelines(meters.values())
 
 
 def tallies(meters: Sequence[Meter], period: Period, customer_key: str | None = None) -> dict[str, Tally]:

@@ -11,11 +11,11 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from catalog import operations as catalog
-from catalog.models import Product, RateCard, RateCardVersion
+from catalog.models import Feature, Product, RateCard, RateCardVersion
 from config.cast import CAST
 from contracts import operations as contracts
 from contracts.changes import ChangeContract
-from contracts.models import Amendment, Contract, Customer, CustomField, LegalEntity
+from contracts.models import Amendment, Contract, Customer, CustomField, EntitlementOverride, LegalEntity, UsageCap
 from governance import approvals, roles
 from governance.acts import Act
 from governance.change import change
@@ -185,6 +185,18 @@ def noted(customer: Customer) -> Customer:
     custom_field()
     said = contracts.Noted([contracts.Contact(f"ap@{customer.key}.test", "Pat Payable")], custom={"industry": "retail"})
     return contracts.update_customer(customer, noted=said, act=act("ben", "They told us"))
+
+
+def trial(to: Customer) -> EntitlementOverride:
+    """Single sign-on (see above) to try out, from NOW until July."""
+    sso = Feature.objects.get(key="sso")
+    ends = datetime(2026, 7, 1, tzinfo=UTC)
+    return contracts.override_entitlement(to, sso, is_trial=True, end_at=ends, act=act("cara", f"{to.name} tries it"))
+
+
+def cap(to: Customer) -> UsageCap:
+    """A hard one of $1,000 a month on everything."""
+    return contracts.set_cap(to, hard_limit=Decimal(1_000), act=act("cleo", f"{to.name} wants it"))
 
 
 def alias(key: str = "contoso-eu", customer_key: str = "contoso") -> CustomerAlias:

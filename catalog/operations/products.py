@@ -157,12 +157,14 @@ def update_feature(feature: Feature, *, name: str, description: str, meter: Mete
 
 
 def delete_feature(feature: Feature, *, act: Act) -> None:
-    """Take back a feature that no product grants; otherwise `Refused` with the list of those that do."""
+    """Take back a feature that was never granted to anybody; otherwise `Refused` with the list of what uses it."""
     with change("feature.deleted", feature, act):
         feature = locked(feature)
         granted = [grant.product for grant in feature.grants.select_related("product")]
         if granted:
             raise Refused(f"{feature} is granted by {_listed(granted)}; revoke it there first.")
+        if used := [use.text for kind in uses.of_feature(feature) for use in kind.uses]:
+            raise Refused(f"{feature} was given to somebody: {_listed(used)}. Its history is kept.")
         feature.delete()
 
 

@@ -7,10 +7,11 @@ WeasyPrint) does with the same data right after.
 
 from collections.abc import Callable, Iterator
 
-from config.bench import ingest, journey, pricing, usage, usage_clickhouse
+from config.bench import contracts, ingest, journey, pricing, usage, usage_clickhouse
 from config.bench.figures import Figure, Progress
 
 BENCHES: dict[str, Callable[..., Iterator[Figure]]] = {
+    "contracts": contracts.figures,
     "ingest": ingest.figures,
     "journey": journey.figures,
     "pricing": pricing.figures,

@@ -14,6 +14,7 @@ from unfold.enums import ActionVariant
 
 from contracts import custom_fields, operations
 from contracts.account import link_to
+from contracts.admin.entitlements import EntitlesCustomers, may_use
 from contracts.admin.filters import FollowsFilter, OfCustomerFilter, PinsFilter, SellsFilter, custom_filters
 from contracts.admin.forms import (
     BecauseForm,
@@ -26,7 +27,8 @@ from contracts.admin.forms import (
 )
 from contracts.admin.merging import MERGE, MergePage
 from contracts.admin.renewals import RenewalPages
-from contracts.models import Commit, Contract, Customer, CustomField, LegalEntity
+from contracts.entitlement_words import shown_caps
+from contracts.models import Arrears, Commit, Contract, Customer, CustomField, LegalEntity
 from contracts.overrides_page import shown_overrides
 from contracts.presentation import percent_of, shown_commit, shown_lines, standing_of
 from contracts.queries import called, tree_of
@@ -39,6 +41,7 @@ from governance.doors import belonging, may, visible
 from pricing.money import plain
 
 COLOURS = {"running": "success", "upcoming": "info", "over": "", "ended": "danger"}
+SEE_ENTITLEMENTS = "contracts.view_entitlementoverride"
 # What other apps know of a customer, by the name of their list in the admin: theirs are above, so not imported.
 LISTS = [
     ("Quotes", "quoting_quote", "customer__id__exact"),
@@ -63,7 +66,7 @@ class SavedByOperations(GovernedAdmin):
 
 
 @admin.register(Customer)
-class CustomerAdmin(MergePage, SavedByOperations):
+class CustomerAdmin(EntitlesCustomers, MergePage, SavedByOperations):
     """Who we sell to. A rep sees those they serve, and serves whom they bring."""
 
     form = CustomerForm
@@ -73,6 +76,7 @@ class CustomerAdmin(MergePage, SavedByOperations):
     search_help_text = "Name, key, e-mail, contact, tax number, id in another system"
     ordering = ["name"]
     change_form_outer_before_template = "contracts/customer.html"
+    actions_detail = ["override_entitlement", "set_cap", "remove_cap"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         now = clock.now()
@@ -141,6 +145,10 @@ class CustomerAdmin(MergePage, SavedByOperations):
             if request.user.has_perm("contracts.view_contract")
             else [],
             "lists": _lists(request, customer),
+            "may_use": may_use(customer, clock.now()) if request.user.has_perm(SEE_ENTITLEMENTS) else None,
+            "caps": shown_caps(customer),
+            "arrears": Arrears.objects.filter(customer=customer).first(),
+            "entitlement_overrides": customer.entitlement_overrides.exists(),
             "account": link_to(customer) if request.user.has_perm("invoicing.view_invoice") else "",
             "tree": _tree(request, customer),
             "may_merge": may(request.user, MERGE, customer),

@@ -213,6 +213,7 @@ class LegalEntityForm(BecauseForm):
             "invoice_prefix",
             "grace_hours",
             "payment_terms_days",
+            "access_grace_days",
         )
 
 

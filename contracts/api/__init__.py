@@ -14,6 +14,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from contracts.api import caps, entitlements
 from contracts.api.customers import CustomersView, CustomerView, CustomFieldsView, MergeView
 from contracts.api.paging import Pages, having, within_sight
 from contracts.api.recording import recorded_terms
@@ -227,6 +228,8 @@ class ReopenView(DecisionView):
 
 
 urlpatterns = [
+    *entitlements.urlpatterns,
+    *caps.urlpatterns,
     path("customers", CustomersView.as_view(), name="customers"),
     path("customers/<str:key>", CustomerView.as_view(), name="customer"),
     path("customers/<str:key>/merge", MergeView.as_view(), name="merge-customer"),

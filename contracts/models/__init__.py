@@ -3,6 +3,7 @@
 from contracts.models.agreements import Contract, ContractLine, Override
 from contracts.models.amendments import Amendment
 from contracts.models.commits import Commit, CommitEntry, CommitInstalment, CommitRule, CommitTerms
+from contracts.models.entitlements import Arrears, CapReading, EntitlementOverride, UsageCap
 from contracts.models.parties import (
     AMOUNT,
     PERCENT,
@@ -18,7 +19,9 @@ __all__ = [
     "PERCENT",
     "QUANTITY",
     "Amendment",
+    "Arrears",
     "BillingContact",
+    "CapReading",
     "Commit",
     "CommitEntry",
     "CommitInstalment",
@@ -28,6 +31,8 @@ __all__ = [
     "ContractLine",
     "CustomField",
     "Customer",
+    "EntitlementOverride",
     "LegalEntity",
     "Override",
+    "UsageCap",
 ]

@@ -27,6 +27,12 @@ class LegalEntity(Entity):
     invoice_prefix = models.CharField(max_length=20, default="INV-")
     grace_hours = models.PositiveIntegerField(default=24, help_text="how long a period stays open for late usage")
     payment_terms_days = models.PositiveSmallIntegerField(default=30)
+    access_grace_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        default=14,
+        help_text="how long customers go on with an invoice overdue; then hard features are refused. Empty: for ever",
+    )
 
     class Meta(Entity.Meta):
         verbose_name_plural = "legal entities"

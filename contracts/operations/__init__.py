@@ -1,4 +1,4 @@
-"""The verbs of contracts: keep customers and sellers, sign, amend, renew, end."""
+"""The verbs of contracts: keep customers and sellers, sign, amend, renew, end; say what one customer may use."""
 
 from contracts.operations.amending import (
     amend,
@@ -9,6 +9,9 @@ from contracts.operations.amending import (
     submit_amendment,
     withdraw_amendment,
 )
+from contracts.operations.arrears import clear_arrears, note_arrears
+from contracts.operations.caps import remove_cap, set_cap
+from contracts.operations.entitlements import end_entitlement, override_entitlement
 from contracts.operations.fields import change_custom_field, define_custom_field, note_of_contract
 from contracts.operations.merging import Merge, hand_over_usage, merge_customers, merge_preview
 from contracts.operations.parties import (
@@ -32,20 +35,26 @@ __all__ = [
     "apply_amendment",
     "assign_customer",
     "change_custom_field",
+    "clear_arrears",
     "create_customer",
     "create_legal_entity",
     "decline_renewal",
     "define_custom_field",
     "draft_amendment",
     "end_contract",
+    "end_entitlement",
     "hand_over_usage",
     "merge_customers",
     "merge_preview",
+    "note_arrears",
     "note_of_contract",
+    "override_entitlement",
     "redraft_amendment",
+    "remove_cap",
     "renew_contract",
     "renew_due",
     "reopen_renewal",
+    "set_cap",
     "sign_contract",
     "submit_amendment",
     "unassign_customer",

@@ -6,9 +6,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from catalog import operations as catalog
 from contracts.account import link_to, token_of
-from contracts.models import Customer
+from contracts.models import Customer, UsageCap
 from governance.clock import clock_set_to
+from governance.models import Change
 from invoicing.links import token_of as token_of_invoice
 from tests import cast
 from tests.books import BILLING_DAY, billed_january, use
@@ -73,3 +75,58 @@ def test_the_page_takes_as_many_queries_for_three_contracts_as_for_one(client: C
     cast.signed_contract(commit=("80", "72"))
     cast.signed_contract(commit=None)
     assert queries() == one
+
+
+# ---------------------------------------------------------------- the customer's own cap
+def cap(client: Client, customer: Customer, **typed: str) -> str:
+    with clock_set_to(BILLING_DAY):
+        return str(client.post(f"/a/{token_of(customer)}/cap", typed, follow=True).content.decode())
+
+
+def test_a_customer_sets_a_cap_and_takes_it_back(client: Client) -> None:
+    billed_january()
+    contoso = cast.contoso()
+    assert "told at $20.00, refused at $50.00" in cap(client, contoso, soft_limit="20", hard_limit="50.00")
+    row = UsageCap.objects.get()
+    assert (row.customer, row.product, row.soft_limit, row.hard_limit) == (contoso, None, 20, 50)
+    assert Change.objects.get(name="usage_cap.set").by_name == "Contoso Ltd"
+    assert "refused at" not in cap(client, contoso, soft_limit="", hard_limit="")
+    assert not UsageCap.objects.exists()
+
+
+def test_a_browser_that_sends_no_origin_can_post() -> None:
+    billed_january()
+    strict = Client(enforce_csrf_checks=True, headers={"Origin": "null"})
+    assert "refused at $5.00" in cap(strict, cast.contoso(), hard_limit="5")
+
+
+def test_what_is_no_cap_is_said_next_to_the_field(client: Client) -> None:
+    billed_january()
+    contoso = cast.contoso()
+    page = cap(client, contoso, soft_limit="lots", hard_limit="5")
+    assert '<p class="error" id="soft_limit_error">Write an amount in plain digits, like 250.00.</p>' in page
+    assert 'value="lots"' in page
+    assert "The hard limit is not below the soft one." in cap(client, contoso, soft_limit="9", hard_limit="5")
+    assert not UsageCap.objects.exists()
+
+
+def test_the_page_says_what_they_may_use(client: Client) -> None:
+    billed_january()
+    catalog.grant_feature(
+        cast.product("input-tokens"),
+        catalog.create_feature(
+            key="tokens", name="Included", kind="metered", meter=cast.meter("input-tokens", ""), act=cast.act("ann")
+        ),
+        value="5000000",
+        act=cast.act("ann"),
+    )
+    use("february", 3_000_000, 0, BILLING_DAY.replace(hour=1))
+    page = page_of(client, cast.contoso())
+    for said in ("<td>Included</td>", "5,000,000 a billing cycle", '<td class="figure">2,000,000</td>', "1 Mar 2026"):
+        assert said in page, said
+
+
+def test_nobody_sets_a_cap_without_the_link(client: Client) -> None:
+    assert client.post("/a/forged/cap", {"hard_limit": "5"}).status_code == 404
+    assert client.get(f"/a/{token_of(cast.contoso())}/cap").status_code == 405
+    assert not UsageCap.objects.exists()

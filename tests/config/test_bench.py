@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.bench import charge_speed, ingest, price_world, pricing, usage
+from config.bench import charge_speed, contracts, ingest, price_world, pricing, usage
 from config.bench.figures import Figure
 from metering.models import UsageBatch, UsageEvent
 from tests.commands import manage
@@ -68,6 +68,18 @@ def test_usage_is_asked_for_while_events_wait_and_afterwards() -> None:
     ]
     assert UsageEvent.objects.count() == 12_000
     assert not UsageBatch.objects.filter(is_rolled_up=False).exists()
+
+
+@pytest.mark.django_db
+def test_entitlements_are_asked_beside_a_bare_select_and_over_http() -> None:
+    figures = list(contracts.of_world(price_world.built(20), 5, 10, lambda _: None))
+    assert [(figure.case, figure.unit) for figure in figures] == [
+        ("check_p50", "s"),
+        ("check_p95", "s"),
+        ("checks", "checks/s"),
+        ("door_p95", "s"),
+    ]
+    assert all(figure.value > 0 and figure.limit > 0 for figure in figures)
 
 
 def test_the_ratio_is_one_at_the_limit_and_less_below_it() -> None:

@@ -106,6 +106,10 @@ VALID: dict[str, Any] = {
         "key": "new", "name": "New", "email": "a@b.test", "billing_address": "x", "country": "US", "tax_number": "1",
         "tax_percent": "19", "currency": "USD", "time_zone": "UTC", "parent": "contoso",
     },
+    "PUT customers/<str:customer>/caps": {
+        "product": "input-tokens", "measure": "quantity", "soft_limit": "1", "hard_limit": "2",
+    },
+    "POST entitlements/check": {"customer": "contoso", "feature": "sso", "quantity": "1"},
     "POST quotes": {
         "customer": "contoso", "rate_card": "standard-usd", "legal_entity": "quoin", "owner": "ben",
         "start_on": "2026-01-01", "months": 12, "valid_until": "2026-01-31", "follows_card": False, "title": "t",

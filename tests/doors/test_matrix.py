@@ -83,6 +83,7 @@ def sample(label: str, of: Chain) -> models.Model:
         "contracts.customer": of.customer,
         "contracts.contract": of.contract,
         "contracts.commit": of.contract.commits.first(),
+        "contracts.entitlementoverride": of.customer.entitlement_overrides.first(),
         "contracts.legalentity": of.contract.legal_entity,
         "quoting.quote": of.quote,
         "quoting.quoteversion": of.quote.versions.first(),
@@ -375,6 +376,7 @@ def route(line: str, of: Chain) -> tuple[str, str]:
         "<uuid:outcome>": str(Outcome.objects.filter(customer_key=of.customer.key).values_list("pk", flat=True)[0]),
         "<str:unit>": "credit",
         "<str:key>": of.customer.key if pattern.startswith("customers/") else "<str:key>",
+        "<str:customer>": of.customer.key,
         "<str:number>": names.get(pattern.split("/")[0], ""),
         "<str:name>": names["invoices"],
     }

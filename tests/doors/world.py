@@ -1,6 +1,7 @@
 """Two customers with all there is to them: Contoso, which Ben serves, and Fabrikam, which he does not."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from contracts.models import Contract, Customer
 from governance.models import Change, ExternalId
 from integrations import inbox, outbox
 from invoicing import operations as invoicing
+from invoicing.arrears import refresh_arrears
 from invoicing.models import CreditNote, Invoice, Payment
 from ledger.operations import install_accounts, post_credit_note, post_invoice, post_payment
 from metering.models import UsageFlag
@@ -67,7 +69,10 @@ def build() -> World:
         cast.noted(buyer)
     for buyer in buyers:
         cast.outcomes(buyer.key)
+        cast.trial(buyer)
+        cast.cap(buyer)
     chains = [chain(contract) for contract in signed]
+    refresh_arrears(BILLING_DAY + timedelta(days=90), act=act("Nobody paid all of it"))
     outbox.relay(at=BILLING_DAY)
     inbox.receive(sender="stripe", message_id="evt_1", type="invoice.paid", body={"id": "evt_1"}, at=BILLING_DAY)
     ExternalId.objects.create(
