@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from catalog.models import Product
+from contracts.charges_page import when_text
 from contracts.models import Commit, Contract
 from contracts.presentation import ShownContractLine, shown_lines
 from contracts.renewals import last_day, months_of
@@ -40,6 +41,7 @@ def one_page(contract: Contract) -> list[Chapter]:
         Chapter("Who", [Clause(_parties(contract))]),
         Chapter("How long", [Clause([_term(contract), *renewal_sentences(contract)])]),
         Chapter("What, and at what price", [*(_line(each) for each in lines), Clause(_prices(contract, problem))]),
+        Chapter("What is charged once", [Clause([sentence]) for sentence in _charges(contract)]),
         Chapter("What is agreed in advance", [_commit(each, contract, names) for each in commits]),
         Chapter("Invoices", [Clause(_invoices(contract))]),
         Chapter("When something changes", [Clause(_changes(contract))]),
@@ -84,6 +86,13 @@ def _prices(contract: Contract, problem: str) -> list[str]:
     if contract.pinned_version is None:
         return [f"Prices are those of the list {contract.rate_card} as it is in force, announced before they change."]
     return [f"Prices are those of {contract.pinned_version} and stay until the contract ends."]
+
+
+def _charges(contract: Contract) -> list[str]:
+    charges = contract.scheduled_charges.order_by("due_at", "name", "pk")
+    return [
+        f"{each.name}: {amount_text(each.amount, contract.currency)}, {when_text(each, contract)}." for each in charges
+    ]
 
 
 def _commit(commit: Commit, contract: Contract, names: Mapping[str, str]) -> Clause:

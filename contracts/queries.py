@@ -22,8 +22,10 @@ from contracts.models import (
     ContractLine,
     Customer,
     Override,
+    ScheduledCharge,
 )
 from contracts.overrides import AgreedOverride, factors_of
+from contracts.scheduled import DealCharge
 from contracts.terms import (
     AgreedCommit,
     ContractTerm,
@@ -82,19 +84,19 @@ def agreement_of(contract: Contract) -> Agreement:
 
 
 def terms_of(contracts: Iterable[Contract]) -> dict[Any, list[ContractTerm]]:
-    """Each contract's agreed terms, by contract id; seven queries for any number. `Refused` if one has no price."""
+    """Each contract's agreed terms, by contract id; eight queries for any number. `Refused` if one has no price."""
     return {pk: agreed_terms(deal) for pk, deal in deals_of(contracts).items()}
 
 
 def deals_of(contracts: Iterable[Contract]) -> dict[Any, Deal]:
-    """What each contract holds now, as plain values with the editions of its prices, by contract id. Seven queries."""
+    """What each contract holds now, as plain values with the editions of its prices, by contract id. Eight queries."""
     found = {
         each.pk: each
         for each in Contract.objects.filter(pk__in=[each.pk for each in contracts]).select_related("payer")
     }
-    lines, overrides, commits = _lines(found), overrides_in(found), _commits(found)
+    lines, overrides, commits, charges = _lines(found), overrides_in(found), _commits(found), _charges(found)
     book = _book(found.values(), lines)
-    return {pk: _deal(contract, lines[pk], overrides, commits[pk], book) for pk, contract in found.items()}
+    return {pk: _deal(contract, lines[pk], overrides, commits[pk], book, charges[pk]) for pk, contract in found.items()}
 
 
 def amended(
@@ -110,10 +112,11 @@ def amended(
     # Another product may come at the contract's prices, or following its card.
     candidates = [ContractLine(product=each, prices=prices) for each in products for prices in Prices.values[:2]]
     book = _book([contract], {contract.pk: [*lines, *candidates]})
-    before = _deal(contract, lines, overrides, commits[contract.pk], book)
+    charges = _charges([contract.pk])[contract.pk]
+    before = _deal(contract, lines, overrides, commits[contract.pk], book, charges)
 
     def term_of(line: ContractLine) -> ContractTerm | None:
-        return next(iter(agreed_terms(_deal(contract, [line], overrides, [], book))), None)
+        return next(iter(agreed_terms(_deal(contract, [line], overrides, [], book, []))), None)
 
     by_key = {each.key: each for each in products}
     by_key.update((line.product.key, line.product) for line in lines)
@@ -124,7 +127,7 @@ def amended(
     for override in rows.overrides:
         overrides[contract.pk].append(agreed_override(override))
     added = [_unsaved_commit(agreed, start, contract.end_at) for agreed, start in rows.commits]
-    after = _deal(contract, rows.lines, overrides, [*commits[contract.pk], *added], book)
+    after = _deal(contract, rows.lines, overrides, [*commits[contract.pk], *added], book, charges)
     agreed_terms(after)
     return before, after, rows
 
@@ -257,6 +260,18 @@ def agreed_override(row: Override) -> AgreedOverride:
     )
 
 
+def _charges(contracts: Collection[UUID]) -> dict[UUID, list[DealCharge]]:
+    """The charges of these contracts that have a day to be invoiced on, by contract."""
+    result = defaultdict(list)
+    charges = ScheduledCharge.objects.filter(contract__in=contracts).exclude(is_milestone=True, accepted_at=None)
+    for each in charges.select_related("product").order_by("due_at", "name", "pk"):
+        product = each.product
+        about = {"product_key": product.key, "revenue_account": product.revenue_account} if product else {}
+        due = each.accepted_at or each.due_at
+        result[each.contract_id].append(DealCharge(each.pk, each.name, each.amount, due, each.until_at, **about))
+    return result
+
+
 def _commits(contracts: Collection[UUID]) -> dict[UUID, list[DealCommit]]:
     """The commits of these contracts with their instalments, by contract; two queries."""
     result = defaultdict(list)
@@ -306,6 +321,7 @@ def _deal(
     overrides: Mapping[UUID, list[AgreedOverride]],
     commits: Sequence[DealCommit],
     book: PriceBook,
+    charges: Iterable[DealCharge],
 ) -> Deal:
     return Deal(
         source=f"Contract {contract.number}",
@@ -329,4 +345,6 @@ def _deal(
         commits=commits,
         anchor=anchor_of(contract),
         proration=cast(Proration, contract.proration),
+        # What was to be invoiced after the end is not; what was accepted is.
+        charges=[each for each in charges if each.due < contract.end_at],
     )

@@ -2,19 +2,21 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from catalog.models import Product, RateCard
 from contracts.as_of import AsOf
+from contracts.charge_shapes import ChargeOut, ScheduledChargeIn, charge_shape
+from contracts.customer_shapes import CustomerShape as CustomerShape
+from contracts.customer_shapes import CustomFieldOut as CustomFieldOut
+from contracts.customer_shapes import CustomShape as CustomShape
 from contracts.fields import Day as Day
 from contracts.fields import MoneyField as MoneyField
 from contracts.fields import Number as Number
 from contracts.fields import utc_text
-from contracts.models import BillingContact, Contract, ContractLine, Customer, CustomField, LegalEntity
-from contracts.operations import Merge
+from contracts.models import Contract, ContractLine, Customer, LegalEntity
 from contracts.override_shapes import AgreedPriceOut, ContractPriceIn, price_shape
 from contracts.renewal_shapes import RenewalOut, RenewalShape, renewal_shape
 from pricing.money import Money, plain
@@ -27,99 +29,6 @@ class RefusedOut(serializers.Serializer[Any]):
     """Understood and declined; the sentence is fit for whoever asked."""
 
     detail = serializers.CharField()
-
-
-class ContactShape(serializers.ModelSerializer[BillingContact]):
-    """A person of the customer's who gets quotes and invoices: addressed (`to`) or in copy (`cc`)."""
-
-    class Meta:
-        model = BillingContact
-        fields: ClassVar = ["email", "name", "role"]
-
-
-class CustomFieldOut(serializers.ModelSerializer[CustomField]):
-    """Something that may be noted of customers or contracts, under `custom`."""
-
-    class Meta:
-        model = CustomField
-        fields: ClassVar = ["about", "key", "name", "type", "choices"]
-
-
-class CustomShape(serializers.Serializer[Any]):
-    """Values of custom fields, by key. What is not named stays; null takes a value away."""
-
-    custom = serializers.DictField(child=serializers.JSONField(allow_null=True))
-
-
-class CustomerShape(serializers.ModelSerializer[Customer]):
-    """A party to sell to. Usage events name it by `key`, which never changes.
-
-    Of `external_ids` and `custom` what is named changes, and "" or null takes it away; `contacts` are replaced.
-    """
-
-    parent = serializers.SlugRelatedField(  # type: ignore[assignment] # DRF's Field has one of its own
-        slug_field="key", queryset=Customer.objects.all(), required=False, allow_null=True
-    )
-    tax_percent = Number(required=False)
-    contacts = ContactShape(many=True, required=False)
-    external_ids = serializers.DictField(
-        child=serializers.CharField(allow_blank=True, max_length=120), required=False, help_text="By system."
-    )
-    custom = serializers.DictField(
-        child=serializers.JSONField(allow_null=True), required=False, help_text="Values of custom fields, by key."
-    )
-
-    class Meta:
-        model = Customer
-        fields: ClassVar = [
-            "key",
-            "name",
-            "email",
-            "billing_address",
-            "country",
-            "tax_number",
-            "tax_percent",
-            "tax_status",
-            "exemption",
-            "exempt_until",
-            "currency",
-            "time_zone",
-            "region",
-            "segment",
-            "channel",
-            "customer_type",
-            "parent",
-            "billed_to_parent",
-            "contacts",
-            "external_ids",
-            "custom",
-        ]
-        extra_kwargs: ClassVar[dict[str, Any]] = {
-            "key": {"validators": []}
-        }  # a key that is taken is refused, not malformed
-
-
-class MergeIn(serializers.Serializer[Any]):
-    into = serializers.CharField(help_text="The key of the customer that is kept.")
-    because = serializers.CharField()
-
-
-class MovesOut(serializers.Serializer[Any]):
-    what = serializers.CharField()
-    count = serializers.IntegerField()
-
-
-class MergeOut(serializers.Serializer[Any]):
-    """What a merge would do."""
-
-    kept = serializers.CharField(source="kept.key")
-    duplicate = serializers.CharField(source="duplicate.key")
-    moves = serializers.SerializerMethodField()
-    usage = serializers.CharField(help_text="What becomes of usage under the duplicate's key.")
-
-    @extend_schema_field(MovesOut(many=True))
-    def get_moves(self, merge: Merge) -> list[dict[str, Any]]:
-        return [{"what": what, "count": count} for what, count in merge.moves]
 
 
 class InstalmentShape(serializers.Serializer[Any]):
@@ -243,6 +152,7 @@ class ContractIn(serializers.Serializer[Any]):
     lines = ContractLineIn(many=True, required=False, default=list)
     commits = ContractCommitIn(many=True, required=False, default=list)
     overrides = ContractPriceIn(many=True, required=False, default=list)
+    charges = ScheduledChargeIn(many=True, required=False, default=list)
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         """An alignment is another word for the anchor."""
@@ -279,10 +189,11 @@ class ContractOut(serializers.Serializer[Any]):
     lines = AgreedLineOut(many=True)
     commits = AgreedCommitOut(many=True)
     overrides = AgreedPriceOut(many=True)
+    charges = ChargeOut(many=True)
 
 
 def contract_shape(contract: Contract, then: AsOf | None = None) -> dict[str, Any]:
-    """A contract as `ContractOut` says it; give it one whose lines, commits and overrides are prefetched, or `then`."""
+    """A contract as `ContractOut` says it; give it one whose parts are all prefetched, or `then`."""
 
     def money(amount: Decimal | None) -> dict[str, str] | None:
         return None if amount is None else Money(amount, contract.currency).as_json()
@@ -339,6 +250,9 @@ def contract_shape(contract: Contract, then: AsOf | None = None) -> dict[str, An
                 ],
             }
             for commit in (then.commits if then else contract.commits.all())
+        ],
+        "charges": [
+            charge_shape(each, contract.currency, contract.time_zone) for each in contract.scheduled_charges.all()
         ],
         "overrides": [
             price_shape(price, contract.time_zone) for price in (then.overrides if then else contract.overrides.all())

@@ -13,15 +13,18 @@ from typing import Literal, Protocol
 
 from catalog.editions import Edition
 from catalog.models import Product, RateCardVersion
+from contracts.agreed_commits import AgreedCommit
+from contracts.agreed_commits import AgreedInstalment as AgreedInstalment
 from contracts.models import Contract, ContractLine, Customer, LegalEntity
 from contracts.overrides import AgreedOverride, overridden
 from contracts.overrides import AgreedPrice as AgreedPrice
+from contracts.scheduled import AgreedCharge, DealCharge, end_of_day
 from governance.acts import Refused
 from pricing.adjustments import Adjustment, AmountOff, Minimum, PercentOff
 from pricing.charges import Flat
 from pricing.drawdown import Instrument, Kind
 from pricing.money import EXACT, ONE, ZERO, plain
-from pricing.periods import Period, add_months, local_days, midnight
+from pricing.periods import Period, add_months, midnight
 from pricing.rating import Price, Proration, Term
 
 COMMIT_PRODUCT = "commit"
@@ -65,29 +68,6 @@ class AgreedLine:
 
 
 @dataclass(frozen=True, slots=True)
-class AgreedInstalment:
-    """A part of a commit's price, invoiced on that day."""
-
-    amount: Decimal
-    invoice_on: date
-
-
-@dataclass(frozen=True, slots=True)
-class AgreedCommit:
-    """Access to `access_amount` of usage for `price`; no product keys: every usage product.
-
-    No instalments: all of the price is invoiced at the start.
-    """
-
-    name: str
-    access_amount: Decimal
-    price: Decimal
-    product_keys: tuple[str, ...] = ()
-    priority: int = 100
-    instalments: tuple[AgreedInstalment, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class RenewalRule:
     """What happens when the term is over. `months` None: the next term is as long as this one.
 
@@ -120,6 +100,7 @@ class SignedTerms:
     signed_by: str
     commits: Sequence[AgreedCommit] = ()
     overrides: Sequence[AgreedPrice] = ()
+    charges: Sequence[AgreedCharge] = ()
     follows_card: bool = False
     opportunity_key: str = ""
     base_version: RateCardVersion | None = None
@@ -210,6 +191,7 @@ class Deal:
     untaxed_until: datetime | None = None
     anchor: datetime | None = None
     proration: Proration = "day"
+    charges: Sequence[DealCharge] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +218,13 @@ class ContractTerm:
 
 
 def agreed_terms(deal: Deal) -> list[ContractTerm]:
-    """The deal as terms to rate: its lines in order, then the instalments of its commits.
+    """The deal as terms to rate: its lines in order, its charges, then the instalments of its commits.
 
     A line that was ended before it began is none. `Refused` if something cannot be priced.
     """
     return [
         *(_line(deal, line) for line in deal.lines if line.start < line.end),
+        *(_scheduled(deal, each) for each in deal.charges),
         *(_instalment(deal, commit, each) for commit in deal.commits for each in commit.instalments),
     ]
 
@@ -298,7 +281,7 @@ def _line(deal: Deal, line: DealLine) -> ContractTerm:
             prices=_raised(overridden(prices, line.overrides, line.start, line.end), line.price_factor),
             currency=deal.currency,
             start=line.start,
-            end=line.end if meter or first.cycle_months else min(line.end, _end_of_day(line.start, deal.zone)),
+            end=line.end if meter or first.cycle_months else min(line.end, end_of_day(line.start, deal.zone)),
             zone=deal.zone,
             cycle_months=first.cycle_months,
             in_advance=first.in_advance,
@@ -366,12 +349,6 @@ def suits(agreed: LineTerms, first: Edition, later: Edition) -> bool:
     return agreed.product.meter is None and agreed.quantity in (None, 1)
 
 
-def _end_of_day(instant: datetime, zone: str) -> datetime:
-    """What is charged once falls due on its first day, so ending the contract early does not touch it."""
-    day, _ = local_days(Period(instant, instant), zone)
-    return midnight(day + timedelta(days=1), zone)
-
-
 def _adjustments(source: str, agreed: LineTerms) -> tuple[Adjustment, ...]:
     result: list[Adjustment] = []
     if agreed.discount_amount:
@@ -381,6 +358,11 @@ def _adjustments(source: str, agreed: LineTerms) -> tuple[Adjustment, ...]:
     if agreed.minimum is not None:
         result.append(Minimum(agreed.minimum, source))
     return tuple(result)
+
+
+def _scheduled(deal: Deal, each: DealCharge) -> ContractTerm:
+    term, account = each.term(deal.source, deal.currency, deal.zone), each.revenue_account
+    return ContractTerm(term, each.name, "", "charge", account, deal.tax_percent, earned_on_invoice=each.until is None)
 
 
 def _instalment(deal: Deal, commit: DealCommit, each: DealInstalment) -> ContractTerm:

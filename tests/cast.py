@@ -16,6 +16,8 @@ from config.cast import CAST
 from contracts import operations as contracts
 from contracts.changes import ChangeContract
 from contracts.models import Amendment, Contract, Customer, CustomField, EntitlementOverride, LegalEntity, UsageCap
+from contracts.scheduled import AgreedCharge
+from contracts.terms import SignedTerms
 from governance import approvals, roles
 from governance.acts import Act
 from governance.change import change
@@ -317,6 +319,22 @@ def unpriced_usage(contract: Contract, **fields: Any) -> UnpricedUsage:
 def signed_contract(**fields: Any) -> Contract:
     """The offer, sent and accepted by Dan."""
     return quoting.accept(sent(**fields), name="Dan Contoso", from_ip="192.0.2.7", act=dans())
+
+
+def charged() -> Contract:
+    """A contract of Contoso's for a milestone and nothing else."""
+    terms = SignedTerms(
+        customer=contoso(),
+        legal_entity=seller(),
+        rate_card_version=standard_card(),
+        currency="USD",
+        start_on=START_ON,
+        months=12,
+        lines=[],
+        signed_by="Dan Contoso",
+        charges=[AgreedCharge("Go-live", Decimal(12_000), START_ON, is_milestone=True)],
+    )
+    return contracts.sign_contract(terms, act=act("ben"))
 
 
 def withdrawn_amendment(contract: Contract) -> Amendment:

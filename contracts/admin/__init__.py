@@ -17,6 +17,7 @@ from contracts.account import link_to
 from contracts.admin.entitlements import EntitlesCustomers, may_use
 from contracts.admin.filters import FollowsFilter, OfCustomerFilter, PinsFilter, SellsFilter, custom_filters
 from contracts.admin.forms import (
+    AcceptForm,
     BecauseForm,
     CustomerForm,
     CustomFieldForm,
@@ -27,8 +28,9 @@ from contracts.admin.forms import (
 )
 from contracts.admin.merging import MERGE, MergePage
 from contracts.admin.renewals import RenewalPages
+from contracts.charges_page import shown_charges
 from contracts.entitlement_words import shown_caps
-from contracts.models import Arrears, Commit, Contract, Customer, CustomField, LegalEntity
+from contracts.models import Arrears, Commit, Contract, Customer, CustomField, LegalEntity, ScheduledCharge
 from contracts.overrides_page import shown_overrides
 from contracts.presentation import percent_of, shown_commit, shown_lines, standing_of
 from contracts.queries import called, tree_of
@@ -222,7 +224,7 @@ class ContractAdmin(RenewalPages):
     list_filter = ["status", OfCustomerFilter, FollowsFilter, PinsFilter, SellsFilter, "legal_entity", "currency"]
     list_select_related = ["customer", "rate_card", "pinned_version__card"]
     search_fields = ["number", "customer__name", "customer__key", "payer__name", "opportunity_key"]
-    actions_detail = ["note", "renew", "decline", "reopen", "end"]
+    actions_detail = ["note", "accept_milestone", "renew", "decline", "reopen", "end"]
     change_form_template = "contracts/contract.html"
 
     @display(description="Status", ordering="start_at", label=COLOURS)
@@ -257,6 +259,18 @@ class ContractAdmin(RenewalPages):
         return f"{field.name} of {contract.number} is {value or 'nothing'}."
 
     @operation(
+        "Accept a milestone",
+        permission="contracts.change_contract",
+        icon="task_alt",
+        form=AcceptForm,
+        when=lambda contract: contract.scheduled_charges.filter(is_milestone=True, accepted_at=None).exists(),
+        explain="It is invoiced with the next run. An acceptance stays.",
+    )
+    def accept_milestone(self, contract: Contract, act: Act, milestone: ScheduledCharge, by: str, evidence: str) -> str:
+        operations.accept_milestone(milestone, by=by, evidence=evidence, act=act)
+        return f"{milestone.name} was accepted by {by}."
+
+    @operation(
         "End contract",
         permission="contracts.change_contract",
         icon="event_busy",
@@ -283,6 +297,7 @@ class ContractAdmin(RenewalPages):
             "state_colour": COLOURS[state],
             "renewal": renewal_sentences(contract),
             "overrides": shown_overrides(contract),
+            "charges": shown_charges(contract, at),
             "commits": [shown_commit(commit, at) for commit in commits],
             "lists": _lists(request, contract.customer),
             "noted": custom_fields.shown(custom_fields.defined(CustomField.About.CONTRACT), contract.custom),

@@ -10,7 +10,7 @@ from django.core.validators import validate_email
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from contracts import custom_fields
-from contracts.models import BillingContact, Customer, CustomField, LegalEntity
+from contracts.models import BillingContact, Customer, CustomField, LegalEntity, ScheduledCharge
 from contracts.operations import Contact, Noted
 from governance import external_ids
 from governance.acts import Refused
@@ -250,6 +250,29 @@ class DeclineForm(ReasonForm):
         widget=UnfoldAdminTextInputWidget(),
         help_text="Only needed when that day is over.",
     )
+
+
+class AcceptForm(ReasonForm):
+    """Which milestone the customer accepted, who did, and where that is to be found."""
+
+    field_order = ["milestone", "by", "evidence", "because"]
+    milestone = forms.ModelChoiceField(
+        ScheduledCharge.objects.none(), empty_label="Choose…", widget=UnfoldAdminSelectWidget()
+    )
+    by = forms.CharField(label="Who accepted?", widget=UnfoldAdminTextInputWidget(), max_length=200)
+    evidence = forms.CharField(
+        label="Where is that to be found?",
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="As in: signed protocol of 3 March, in the project's folder.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["milestone"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = ScheduledCharge.objects.filter(
+            contract=self.object_id, is_milestone=True, accepted_at=None
+        ).select_related("contract")
 
 
 def _checked(check: Any, text: str) -> str:

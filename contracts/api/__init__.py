@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404
@@ -19,8 +20,16 @@ from contracts.api.customers import CustomersView, CustomerView, CustomFieldsVie
 from contracts.api.paging import Pages, having, within_sight
 from contracts.api.recording import recorded_terms
 from contracts.as_of import as_of, instant_of
-from contracts.models import Contract, CustomField, Override
-from contracts.operations import decline_renewal, note_of_contract, renew_contract, reopen_renewal, sign_contract
+from contracts.charge_shapes import AcceptIn
+from contracts.models import Contract, CustomField, Override, ScheduledCharge
+from contracts.operations import (
+    accept_milestone,
+    decline_renewal,
+    note_of_contract,
+    renew_contract,
+    reopen_renewal,
+    sign_contract,
+)
 from contracts.renewal_shapes import BecauseIn, DeclineIn, DueRenewalOut, due_shape
 from contracts.renewals import ahead, due_renewals
 from contracts.schema import ContractIn, ContractOut, CustomShape, RefusedOut, contract_shape
@@ -43,6 +52,7 @@ class OfContracts(generics.GenericAPIView[Contract]):
             "lines__product",
             "commits__instalments",
             "renewed_by",
+            Prefetch("scheduled_charges", ScheduledCharge.objects.select_related("product").order_by("due_at", "name")),
             Prefetch("overrides", Override.objects.select_related("product").order_by("agreed_at", "priority", "pk")),
         )
         .order_by("-signed_at", "number")
@@ -227,6 +237,25 @@ class ReopenView(DecisionView):
         return self.decided(request, number, reopen_renewal, BecauseIn(data=request.data))
 
 
+class AcceptView(DecisionView):
+    @extend_schema(
+        operation_id="accept_milestone",
+        summary="Accept a milestone",
+        description="It is invoiced from now on. Who accepted it for the customer, and where that is to be found.",
+        request=AcceptIn,
+        responses={200: ContractOut, 409: RefusedOut},
+    )
+    def post(self, request: Request, number: str, charge: UUID) -> Response:
+        milestone = self.contract(number).scheduled_charges.filter(pk=charge).first()
+        if milestone is None:
+            raise Http404
+
+        def accept(_: Contract, **said: Any) -> None:
+            accept_milestone(milestone, **said)
+
+        return self.decided(request, number, accept, AcceptIn(data=request.data))
+
+
 urlpatterns = [
     *entitlements.urlpatterns,
     *caps.urlpatterns,
@@ -239,5 +268,6 @@ urlpatterns = [
     path("contracts/<str:number>/renew", RenewView.as_view(), name="renew-contract"),
     path("contracts/<str:number>/decline-renewal", DeclineView.as_view(), name="decline-renewal"),
     path("contracts/<str:number>/reopen-renewal", ReopenView.as_view(), name="reopen-renewal"),
+    path("contracts/<str:number>/charges/<uuid:charge>/accept", AcceptView.as_view(), name="accept-milestone"),
     path("renewals", RenewalsView.as_view(), name="renewals"),
 ]

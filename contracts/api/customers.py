@@ -12,10 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts.api.paging import Pages, having, within_sight
+from contracts.merge_shapes import MergeIn, MergeOut
 from contracts.models import Customer, CustomField
 from contracts.operations import Contact, Noted, create_customer, merge_customers, merge_preview, update_customer
 from contracts.queries import called
-from contracts.schema import CustomerShape, CustomFieldOut, MergeIn, MergeOut, RefusedOut
+from contracts.schema import CustomerShape, CustomFieldOut, RefusedOut
 from governance import clock, external_ids
 from governance.doors import HasScope, act_of
 

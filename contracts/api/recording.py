@@ -8,6 +8,7 @@ from typing import Any
 from catalog.models import RateCard, RateCardVersion
 from catalog.prices import base_of
 from catalog.queries import version_at
+from contracts.scheduled import AgreedCharge
 from contracts.terms import (
     AgreedCommit,
     AgreedInstalment,
@@ -40,6 +41,7 @@ def recorded_terms(given: Mapping[str, Any], at: datetime) -> SignedTerms:
         lines=[_line(each, card.currency) for each in given["lines"]],
         commits=[_commit(each, card.currency) for each in given["commits"]],
         renewal=_renewal(given["renewal"]),
+        charges=[_charge(each, card.currency) for each in given["charges"]],
         overrides=[_override(each, given["customer"].time_zone) for each in given["overrides"]],
     )
 
@@ -85,6 +87,11 @@ def _commit(given: Mapping[str, Any], currency: str) -> AgreedCommit:
             AgreedInstalment(_amount(each["amount"], currency), each["invoice_on"]) for each in given["instalments"]
         ),
     )
+
+
+def _charge(given: Mapping[str, Any], currency: str) -> AgreedCharge:
+    same = {name: given[name] for name in ("name", "product", "due_on", "until_on", "is_milestone")}
+    return AgreedCharge(**same, amount=_amount(given["amount"], currency))
 
 
 def _override(given: Mapping[str, Any], zone: str) -> AgreedPrice:

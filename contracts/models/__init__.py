@@ -2,6 +2,7 @@
 
 from contracts.models.agreements import Contract, ContractLine, Override
 from contracts.models.amendments import Amendment
+from contracts.models.charges import ScheduledCharge
 from contracts.models.commits import Commit, CommitEntry, CommitInstalment, CommitRule, CommitTerms
 from contracts.models.entitlements import Arrears, CapReading, EntitlementOverride, UsageCap
 from contracts.models.parties import (
@@ -34,5 +35,6 @@ __all__ = [
     "EntitlementOverride",
     "LegalEntity",
     "Override",
+    "ScheduledCharge",
     "UsageCap",
 ]

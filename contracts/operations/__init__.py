@@ -14,6 +14,7 @@ from contracts.operations.caps import remove_cap, set_cap
 from contracts.operations.entitlements import end_entitlement, override_entitlement
 from contracts.operations.fields import change_custom_field, define_custom_field, note_of_contract
 from contracts.operations.merging import Merge, hand_over_usage, merge_customers, merge_preview
+from contracts.operations.milestones import accept_milestone
 from contracts.operations.parties import (
     Contact,
     Noted,
@@ -31,6 +32,7 @@ __all__ = [
     "Contact",
     "Merge",
     "Noted",
+    "accept_milestone",
     "amend",
     "apply_amendment",
     "assign_customer",

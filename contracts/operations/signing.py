@@ -5,7 +5,7 @@ from contracts.amending import must_not_measure_twice
 from contracts.checks import check_line_money, check_money, checked
 from contracts.models import Contract, Customer
 from contracts.numbers import next_number
-from contracts.operations.writing import measured_days, write_commit, write_line, write_override
+from contracts.operations.writing import measured_days, write_charge, write_commit, write_line, write_override
 from contracts.renewals import last_day
 from contracts.terms import SignedTerms, term_of_contract
 from contracts.words import day_text
@@ -55,6 +55,8 @@ def sign_contract(terms: SignedTerms, *, act: Act) -> Contract:
             write_line(contract, line, position)
         for price in terms.overrides:
             write_override(contract, price, act)
+        for each in terms.charges:
+            write_charge(contract, each)
         for commit in terms.commits:
             write_commit(contract, commit, act)
         queries.terms_of([contract])  # what cannot be rated is refused here, not on billing day
@@ -83,7 +85,7 @@ def _payer(terms: SignedTerms) -> Customer:
 def _signable(terms: SignedTerms) -> Period:
     if not terms.signed_by.strip():
         raise Refused("A contract needs the name of the person who signed it.")
-    if not terms.lines and not terms.commits:
+    if not terms.lines and not terms.commits and not terms.charges:
         raise Refused("There is nothing in this contract.")
     if terms.months < 1:
         raise Refused("A contract lasts at least a month.")

@@ -1,12 +1,13 @@
 """Writing down the parts of a contract: its lines, the prices of it alone, its commits."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from catalog.models import Product
 from contracts.checks import check_money, checked
 from contracts.commits import grant
-from contracts.models import Commit, CommitInstalment, Contract, ContractLine, Override
+from contracts.models import Commit, CommitInstalment, Contract, ContractLine, Override, ScheduledCharge
+from contracts.scheduled import AgreedCharge
 from contracts.terms import AgreedCommit, AgreedLine, AgreedPrice
 from governance.acts import Act, Refused
 from governance.change import change
@@ -58,6 +59,29 @@ def write_override(contract: Contract, price: AgreedPrice, act: Act) -> Override
         start_at=price.start_at or contract.start_at,
         end_at=price.end_at,
         agreed_at=price.agreed_at or act.at,
+    )
+    checked(row).save()
+    return row
+
+
+def write_charge(contract: Contract, agreed: AgreedCharge) -> ScheduledCharge:
+    """A charge or a milestone of the contract. `Refused` if its day is not within the contract."""
+    check_money(agreed.amount, contract.currency, "charge")
+    if not agreed.amount:
+        raise Refused(f"{agreed.name} has an amount.")
+    due = midnight(agreed.due_on, contract.time_zone)
+    if not contract.start_at <= due < contract.end_at:
+        raise Refused(f"{agreed.name} is due within the contract.")
+    if agreed.until_on and (agreed.is_milestone or agreed.until_on < agreed.due_on):
+        raise Refused(f"{agreed.name} is earned from its day on, a milestone when it is accepted.")
+    row = ScheduledCharge(
+        contract=contract,
+        product=agreed.product,
+        name=agreed.name,
+        amount=agreed.amount,
+        due_at=due,
+        until_at=agreed.until_on and midnight(agreed.until_on + timedelta(days=1), contract.time_zone),
+        is_milestone=agreed.is_milestone,
     )
     checked(row).save()
     return row

@@ -102,7 +102,7 @@ def test_many_contracts_take_as_many_queries_as_one() -> None:
         with CaptureQueriesContext(connection) as asked:
             assert len(queries.terms_of(chosen)) == len(chosen)
         counts.append(len(asked))
-    assert counts == [7, 7]
+    assert counts == [8, 8]
 
 
 def test_known_customers_are_those_that_exist() -> None:

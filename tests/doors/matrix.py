@@ -104,6 +104,7 @@ VERBS = {
     "metering_outcome_reverse": "cara cleo",
     "contracts_contract_note": "ben cara",
     "contracts_contract_end": "cara",
+    "contracts_contract_accept_milestone": "cara",
     "contracts_contract_renew": "cara",
     "contracts_contract_decline": "cara",
     "contracts_contract_reopen": "cara",
@@ -274,6 +275,7 @@ API = {
         f"POST contracts/<str:number>/{verb}": ("contracts:write", "cara")
         for verb in ("renew", "decline-renewal", "reopen-renewal")
     },
+    "POST contracts/<str:number>/charges/<uuid:charge>/accept": ("contracts:write", "cara"),
     "GET renewals": ("contracts:read", DEALS),
     "PATCH contracts/<str:number>": ("contracts:write", "ben cara"),
     "GET entitlements": ("entitlements:read", DEALS),

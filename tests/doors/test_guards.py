@@ -185,6 +185,7 @@ def full(world: World) -> World:
     quoting.submit(cast.quote_for_contoso(), act=cast.act("ben"))
     assert ApprovalRequest.objects.filter(status="pending").exists()
     assert ApprovalRequest.objects.filter(status="approved").exists()
+    cast.charged()
     make_key(name="erp", scopes=["usage:write"], act=cast.act("eric"))
     return world
 
