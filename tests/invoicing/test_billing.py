@@ -8,7 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from contracts import operations as contracts
+from contracts.changes import EndLine
 from contracts.models import Contract, ContractLine, Customer
+from contracts.operations.amending import amend
 from governance.change import change
 from governance.models import Change
 from invoicing import operations
@@ -73,9 +75,8 @@ def test_what_is_no_longer_owed_discards_the_draft(ann, contoso: Customer, legal
     contract = books.sign(books.standard_card(ann), contoso, legal_entity, commit=False)
     bill(FEB)
     fee = ContractLine.objects.get(contract=contract, product__key="platform-fee")
-    with change("contract.amended", contract, act("No fee after all")):
-        fee.end_at = fee.start_at
-        fee.save()
+    gone = EndLine(str(fee.pk), timing="now")
+    amend(contract, gone, effective_at=fee.start_at, act=act("No fee after all"))
     (draft,) = bill(FEB)
     assert draft.status == "discarded"
     assert bill(FEB) == []
