@@ -141,6 +141,8 @@ def _contract(world: World, customer: Customer) -> Contract:
     return Contract(
         number=f"B-{customer.key}",
         customer=customer,
+        payer=customer,
+        usage_key=customer.key,
         legal_entity=world.seller,
         rate_card=world.card,
         currency="USD",
