@@ -25,6 +25,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
             ("Quotes", "request_quote", "quoting.quote"),
             ("Customers", "apartment", "contracts.customer"),
             ("Contracts", "contract", "contracts.contract"),
+            ("Amendments", "edit_document", "contracts.amendment"),
             ("Renewals", "autorenew", "admin:contracts_contract_renewals"),
             ("Custom fields", "list_alt", "contracts.customfield"),
             ("Overrides and trials", "tune", "contracts.entitlementoverride"),

@@ -222,6 +222,11 @@ def known_customers(keys: set[str]) -> set[str]:
         return {key for (key,) in cursor}
 
 
+def product_names() -> list[tuple[str, str]]:
+    """Keys and names of all products, by name."""
+    return list(Product.objects.order_by("name").values_list("key", "name"))
+
+
 def customer_keys() -> list[str]:
     """The keys of all customers that usage is counted as."""
     return list(Customer.objects.filter(is_measured=True).order_by().values_list("key", flat=True))

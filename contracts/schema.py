@@ -39,6 +39,7 @@ class InstalmentShape(serializers.Serializer[Any]):
 
 
 class AgreedLineOut(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="By which amendments name it.")
     product = serializers.CharField(source="product.key")
     quantity = Number(allow_null=True)
     discount_percent = Number()
@@ -223,6 +224,7 @@ def contract_shape(contract: Contract, then: AsOf | None = None) -> dict[str, An
         "custom": contract.custom,
         "lines": [
             {
+                "id": str(line.pk),
                 "product": line.product.key,
                 "quantity": None if line.quantity is None else plain(line.quantity),
                 "discount_percent": plain(line.discount_percent),

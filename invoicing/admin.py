@@ -19,6 +19,7 @@ from governance import approvals
 from governance.acts import Act
 from governance.admin_base import GovernedAdmin, money, operation, pill
 from invoicing import operations
+from invoicing.admin_amendments import AmendmentAdmin as AmendmentAdmin
 from invoicing.admin_corrections import UsageCorrectionAdmin as UsageCorrectionAdmin
 from invoicing.admin_corrections import effect_row
 from invoicing.admin_runs import BillingRunAdmin as BillingRunAdmin

@@ -20,7 +20,7 @@ from metering.queries import usage
 from pricing.measures import Measured, Split
 from pricing.money import ZERO
 from pricing.periods import Period
-from pricing.rating import Term, rate, slots
+from pricing.rating import rate, slots
 
 Slot = tuple[str, Period, Split]
 
@@ -33,7 +33,7 @@ class Preview:
 
     `owed` is what an invoice at `through`, when the last of the changes has fallen due, adds because of them: credits
     below zero, charges above. `instead_of` is what it leaves out. `invoices` are those it would draft, tax and draws
-    and all, `invoiced_before` their total without the changes. `rest_*` is what is yet to be billed of the whole term.
+    and all, `invoiced_before` their total without the changes. `rest_*` is what is yet to be billed, to its end, of what changes.
     """
 
     currency: str
@@ -73,15 +73,17 @@ def preview(contract: Contract, changes: Sequence[Change], *, effective_at: date
     terms, new_terms = agreed_terms(before), agreed_terms(after)
     through = _felt(new_terms, rows, at)
     until = horizon(billed, through)
-    end = max(each.term.end for each in [*terms, *new_terms]) if terms or new_terms else until
-    measured = _Measured(rows.contract, at, [each.term for each in [*terms, *new_terms]], until, end)
+    one_only, other_only = _changed(terms, new_terms)
+    end = max((each.term.end for each in [*one_only, *other_only]), default=until)
+    measured = _Measured(rows.contract, at, [*terms, *other_only], until, [*one_only, *other_only], end)
     one, other = (
         Gathered(rows.contract, some, billed, payers_of(deal.commits, deal.currency), paid, {}, until, measured.usage)
         for some, deal in ((terms, before), (new_terms, after))
     )
     owed, instead_of = (still_owed(each.terms, each.rated, billed) for each in (other, one))
     common = {_known(line) for line in owed} & {_known(line) for line in instead_of}
-    rest = _rest(terms, new_terms, measured.expected, end, _sum(billed))
+    keys = {each.term.key for each in [*one_only, *other_only]}
+    been = _sum(line for line in billed if line.term in keys)
     return Preview(
         currency=rows.contract.currency,
         zone=rows.contract.time_zone,
@@ -91,9 +93,9 @@ def preview(contract: Contract, changes: Sequence[Change], *, effective_at: date
         instead_of=[line for line in instead_of if _known(line) not in common],
         invoices=other.parts(through),
         invoiced_before=sum((parts.total for parts in one.parts(through)), ZERO),
-        rest_before=rest[0],
-        rest_after=rest[1],
-        assumed=ASSUMED if any(each.term.meter for each in [*terms, *new_terms]) else "",
+        rest_before=_total(one_only, measured.expected, end) - been,
+        rest_after=_total(other_only, measured.expected, end) - been,
+        assumed=ASSUMED if any(each.term.meter for each in [*one_only, *other_only]) else "",
     )
 
 
@@ -110,10 +112,17 @@ def credit_given(amendment: Amendment, at: datetime) -> Decimal:
 class _Measured:
     """What was measured, and what is expected of cycles that are not over."""
 
-    def __init__(self, contract: Contract, at: datetime, terms: Iterable[Term], until: datetime, end: datetime) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        at: datetime,
+        terms: Iterable[ContractTerm],
+        until: datetime,
+        changed: Iterable[ContractTerm],
+        end: datetime,
+    ) -> None:
         self.contract, self.at = contract, at
-        terms = list(terms)
-        due, later = slots(terms, until), slots(terms, end)
+        due, later = slots((each.term for each in terms), until), slots((each.term for each in changed), end)
         self.usage = usage({(contract.customer.key, *slot) for slot in due | {self._like(each) for each in later}})
 
     def so_far(self, meter: str, period: Period, split: Split) -> Measured:
@@ -141,18 +150,16 @@ def _felt(terms: Iterable[ContractTerm], rows: Amended, at: datetime) -> datetim
     return max(found)
 
 
-def _rest(
-    before: Sequence[ContractTerm],
-    after: Sequence[ContractTerm],
-    expected: Callable[[str, Period, Split], Measured],
-    end: datetime,
-    billed: Decimal,
-) -> tuple[Decimal, Decimal]:
-    """What is still to be billed of both. What they have in common is rated once, unless something is a share of it."""
-    same = [] if any(each.term.is_share for each in [*before, *after]) else [each for each in before if each in after]
-    common = _total(same, expected, end)
-    one, other = (_total([each for each in some if each not in same], expected, end) for some in (before, after))
-    return common + one - billed, common + other - billed
+def _changed(
+    before: Sequence[ContractTerm], after: Sequence[ContractTerm]
+) -> tuple[list[ContractTerm], list[ContractTerm]]:
+    """The terms that only one of them has; all, where something is a share of the others."""
+    if any(each.term.is_share for each in [*before, *after]):
+        return list(before), list(after)
+    old, new = ({each.term.key: each for each in some} for some in (before, after))
+    return [each for key, each in old.items() if each != new.get(key)], [
+        each for key, each in new.items() if each != old.get(key)
+    ]
 
 
 def _total(terms: Iterable[ContractTerm], expected: Callable[[str, Period, Split], Measured], end: datetime) -> Decimal:

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from contracts.schema import RefusedOut
 from governance.acts import Refused
 from governance.doors import HasScope, act_of, visible
-from invoicing import api_corrections
+from invoicing import api_amendments, api_corrections
 from invoicing.documents import document_of
 from invoicing.models import Invoice
 from invoicing.schema import InvoiceOut, InvoicesIn, InvoicesOut, cursor_of, invoice_row, invoice_shape
@@ -101,5 +101,6 @@ urlpatterns = [
     path("invoices", InvoicesView.as_view()),
     path("invoices/<str:name>", InvoiceView.as_view()),
     path("invoices/<str:name>/pdf", InvoicePdfView.as_view()),
+    *api_amendments.urlpatterns,
     *api_corrections.urlpatterns,
 ]

@@ -15,7 +15,7 @@ from django.db import connection
 from django.test import Client
 
 from catalog.operations import create_feature, grant_feature
-from config.bench import price_world
+from config.bench import amendments, price_world
 from config.bench.figures import Figure, Progress
 from config.journey.stage import database
 from config.journey.usage_file import Request
@@ -36,6 +36,7 @@ def figures(usage: list[Request], progress: Progress) -> Iterator[Figure]:
     with database():
         progress(f"Signing {CUSTOMERS:,} contracts")
         yield from of_world(price_world.built(PRODUCTS), CUSTOMERS, ASKED, progress)
+    yield from amendments.figures(usage, progress)
 
 
 def of_world(world: price_world.World, customers: int, asked: int, progress: Progress) -> Iterator[Figure]:

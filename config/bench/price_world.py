@@ -93,6 +93,29 @@ def signed(world: World, numbers: range) -> None:
         batch.close()
 
 
+def large(world: World, size: int) -> Contract:
+    """A contract of so many lines, a third of them agreed quantities and the others measured."""
+    customer = Customer(key="large", name="Large", email="c@example.com")
+    contract = _contract(world, customer)
+    agreed = [*world.metered[: size - size // 3], *world.seats[: size // 3]]
+    lines = [
+        ContractLine(
+            contract=contract,
+            product=product,
+            position=position,
+            quantity=None if product.meter_id else Decimal(20),
+            start_at=START,
+            end_at=END,
+        )
+        for position, product in enumerate(agreed, 1)
+    ]
+    with change("bench.filled", world.card, _act(SIGNED)):
+        Customer.objects.bulk_create([customer])
+        Contract.objects.bulk_create([contract])
+        ContractLine.objects.bulk_create(lines)
+    return contract
+
+
 def _act(at: datetime) -> Act:
     return Act.of_system("bench", "A world to measure", at)
 

@@ -277,7 +277,7 @@ class ContractAdmin(RenewalPages):
         form=EndForm,
         when=lambda contract: contract.status == Contract.Status.ACTIVE and clock.now() < contract.end_at,
         variant=ActionVariant.DANGER,
-        explain="Before its agreed end. What was bought in advance is not given back here.",
+        explain="Before its agreed end. What was billed in advance for the time after comes back; commits do not.",
     )
     def end(self, contract: Contract, act: Act, end_on: date) -> str:
         operations.end_contract(contract, end_on=end_on, act=act)
@@ -301,6 +301,8 @@ class ContractAdmin(RenewalPages):
             "commits": [shown_commit(commit, at) for commit in commits],
             "lists": _lists(request, contract.customer),
             "noted": custom_fields.shown(custom_fields.defined(CustomField.About.CONTRACT), contract.custom),
+            "amendments": contract.amendments.order_by("-number"),
+            "may_amend": request.user.has_perm("contracts.add_amendment"),
         }
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
 

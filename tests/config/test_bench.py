@@ -102,7 +102,9 @@ def test_one_event_in_ten_was_sent_before_by_the_same_sender() -> None:
 
 
 def test_an_unknown_bench_names_those_there_are() -> None:
-    with pytest.raises(CommandError, match=r"^There is no bench 'nope'; there is ingest, journey, pricing, usage\.$"):
+    with pytest.raises(
+        CommandError, match=r"^There is no bench 'nope'; there is contracts, ingest, journey, pricing, usage\.$"
+    ):
         call_command("bench", "nope")
 
 

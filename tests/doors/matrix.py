@@ -43,6 +43,7 @@ TABLES = {
     "contracts.contract": Table(DEALS),
     "contracts.commit": Table(DEALS),
     "contracts.entitlementoverride": Table(DEALS),
+    "contracts.amendment": Table(DEALS),
     "quoting.quote": Table(DEALS, adds="ben"),
     "quoting.quoteversion": Table(DEALS),
     "invoicing.invoice": Table(BILLS),
@@ -105,6 +106,9 @@ VERBS = {
     "contracts_contract_note": "ben cara",
     "contracts_contract_end": "cara",
     "contracts_contract_accept_milestone": "cara",
+    "contracts_amendment_submit": "ben cara",
+    "contracts_amendment_apply": "cara",
+    "contracts_amendment_withdraw": "ben cara",
     "contracts_contract_renew": "cara",
     "contracts_contract_decline": "cara",
     "contracts_contract_reopen": "cara",
@@ -130,6 +134,7 @@ VERBS = {
 }
 # Forms on a page that only take a POST, each from a page of its own.
 POSTS = {
+    "contracts_contract_amend": "ben cara",
     "catalog_rate_preview": "ann",
     "quoting_quote_line": "ben",
     "quoting_quote_line_remove": "ben",
@@ -270,6 +275,8 @@ API = {
     "GET custom-fields": ("customers:read", DEALS),
     "GET contracts": ("contracts:read", DEALS),
     "POST contracts": ("contracts:write", ""),
+    "GET contracts/<str:number>/amendments": ("contracts:read", DEALS),
+    "POST contracts/<str:number>/amendments": ("contracts:amend", "cara"),
     "GET contracts/<str:number>": ("contracts:read", DEALS),
     **{
         f"POST contracts/<str:number>/{verb}": ("contracts:write", "cara")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.urls import reverse
 
 from contracts import operations as contracts
 from contracts.changes import AddCommit, AddLine, Cancel, Change, ChangeLine, ChangeTerm, EndLine, Reactivate, SetPrice
@@ -137,6 +138,7 @@ def test_ending_with_credit_gives_back_what_was_not_used_and_without_it_nothing(
     kept = shown(contract, Cancel(credit=False))
     assert [(key, amount) for key, _, _, amount in legs(kept)] == [("platform-fee", "6.67"), ("input-tokens", "2.50")]
     assert kept.rest_after == Decimal("9.17")
+    assert kept.rest_before == 12 * 20 + 11 * 400 + Decimal("2.50") + 11 * Decimal("2.50")
 
 
 def test_going_on_after_the_end_charges_again_what_was_given_back(contract: Contract) -> None:
@@ -151,9 +153,10 @@ def test_going_on_after_the_end_charges_again_what_was_given_back(contract: Cont
 
 
 def test_usage_to_come_is_taken_to_go_on_as_it_did(contract: Contract) -> None:
-    made = shown(contract, AddLine("pro"), at=MAY)
+    assert shown(contract, AddLine("pro"), at=MAY).assumed == ""
+    made = shown(contract, EndLine(line(contract, "input-tokens")), on=MAY, at=MAY)
     assert "taken to be that of the last days" in made.assumed
-    assert made.rest_before == 12 * Decimal("22.50") + 11 * 400
+    assert (made.rest_before, made.rest_after) == (12 * Decimal("2.50"), Decimal("2.50"))
 
 
 def test_a_credit_is_told_to_those_who_agree_to_it(contract: Contract) -> None:
@@ -244,3 +247,84 @@ def test_one_that_breaks_midway_leaves_nothing(contract: Contract, monkeypatch: 
     act = cast.act("ben", "They asked", APR_11)
     with refused("^$", KeyboardInterrupt):
         contracts.amend(contract, *changes, effective_at=APR_11, act=act)
+
+
+# ------------------------------------------------------------ doors
+@pytest.fixture
+def today(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the eleventh of April."""
+    monkeypatch.setattr("governance.clock.now", lambda: APR_11)
+
+
+@pytest.mark.usefixtures("today")
+def test_five_more_seats_are_composed_looked_at_drafted_submitted_and_applied(contract: Contract, client: Any) -> None:
+    client.force_login(cast.person("cara"), backend="django.contrib.auth.backends.ModelBackend")
+    page = f"/admin/contracts/amendment/of/{contract.pk}/"
+    assert "Change something and look at what it comes to" in client.get(page).content.decode()
+    seats = f"line-{line(contract, 'seats')}"
+    filled = {
+        "effective_on": "2026-04-11",
+        "timing": "policy",
+        "last_day": "2027-03-31",
+        "because": "They hired",
+        f"{seats}-product": "seats",
+        f"{seats}-quantity": "15",
+        f"{seats}-discount": "0",
+    }
+    before = everything("governance", "contracts", "invoicing")
+    looked = client.post(page, filled | {"preview": "1"}).content.decode()
+    assert all(words in looked for words in ("Seats: 10 → 15 seats from 11 Apr 2026", "−$200.00", "$300.00", "$100.00"))
+    assert everything("governance", "contracts", "invoicing") == before
+    client.post(page, filled | {"draft": "1"})
+    amendment = Amendment.objects.get()
+    address = f"/admin/contracts/amendment/{amendment.pk}"
+    assert "−$200.00" in client.get(f"{address}/change/").content.decode()
+    for verb in ("submit", "apply"):
+        address_of = reverse(f"admin:contracts_amendment_{verb}", args=[amendment.pk])
+        client.post(address_of, {"_form_submitted": "on", "because": "So"})
+    amendment.refresh_from_db()
+    assert (amendment.status, amendment.reason) == ("applied", "They hired")
+    assert "Seats: 10 → 15 seats from 11 Apr 2026" in client.get(f"{address}/change/").content.decode()
+    told_there = client.get(f"/admin/contracts/contract/{contract.pk}/change/").content.decode()
+    assert "Seats: 10 → 15 seats from 11 Apr 2026" in told_there
+
+
+def test_what_is_wrong_with_a_composed_amendment_is_said_on_its_page(contract: Contract, client: Any) -> None:
+    client.force_login(cast.person("ben"), backend="django.contrib.auth.backends.ModelBackend")
+    page = f"/admin/contracts/amendment/of/{contract.pk}/"
+    filled = {"effective_on": "2026-04-11", "because": "So", "draft": "1"}
+    nothing = client.post(page, filled)
+    assert (nothing.status_code, "Nothing is changed yet." in nothing.content.decode()) == (400, True)
+    assert client.post(page, {**filled, "because": ""}).status_code == 400
+    assert not Amendment.objects.exists()
+
+
+@pytest.mark.usefixtures("today")
+def test_a_contract_is_amended_through_the_api(contract: Contract, client: Any) -> None:
+    key = cast.system_key("contracts:amend", "contracts:read")
+    address = f"/api/v1/contracts/{contract.number}"
+    seats = next(each for each in client.get(address, headers=key).json()["lines"] if each["product"] == "seats")
+    asked = {
+        "effective_on": "2026-04-11",
+        "changes": [{"kind": "change_line", "line": seats["id"], "quantity": "15"}],
+        "because": "They hired",
+    }
+    before = everything("contracts", "invoicing")
+    look = {"content_type": "application/json", "headers": key}
+    shown_there = client.post(f"{address}/amendments", asked | {"preview": True}, **look).json()
+    assert [leg["amount"] for leg in shown_there["legs"]] == [
+        {"amount": "-200.00", "currency": "USD"},
+        {"amount": "300.00", "currency": "USD"},
+    ]
+    assert shown_there["difference"] == {"amount": "100.00", "currency": "USD"}
+    assert everything("contracts", "invoicing") == before
+    made = client.post(f"{address}/amendments", asked, **look)
+    assert (made.status_code, made.json()["number"], made.json()["did"]) == (
+        201,
+        1,
+        ["Seats: 10 → 15 seats from 11 Apr 2026"],
+    )
+    assert client.get(f"{address}/amendments", headers=key).json() == [made.json()]
+    big = {"kind": "change_line", "line": seats["id"], "quantity": "nine"}
+    wrong = client.post(f"{address}/amendments", asked | {"changes": [big]}, **look)
+    assert (wrong.status_code, wrong.json()["detail"][:30]) == (409, "changes[0].quantity: must be a")
