@@ -33,7 +33,7 @@ class Preview:
 
     `owed` is what an invoice at `through`, when the last of the changes has fallen due, adds because of them: credits
     below zero, charges above. `instead_of` is what it leaves out. `invoices` are those it would draft, tax and draws
-    and all, `invoiced_before` their total without the changes. `rest_*` is what is yet to be billed, to its end, of what changes.
+    and all, `invoiced_before` their total without the changes. `rest_*` is what is yet to be billed of what changes.
     """
 
     currency: str
