@@ -134,7 +134,6 @@ VERBS = {
 }
 # Forms on a page that only take a POST, each from a page of its own.
 POSTS = {
-    "contracts_contract_amend": "ben cara",
     "catalog_rate_preview": "ann",
     "quoting_quote_line": "ben",
     "quoting_quote_line_remove": "ben",
@@ -145,6 +144,7 @@ POSTS = {
 }
 # Other pages, and who may open them.
 PAGES = {
+    "contracts_contract_amend": "ben cara",
     "metering_quarantinedevent_deal": "eric",
     "metering_usageevent_billable": "ann cara cleo eric ada",
     "metering_meter_preview": "ann cara cleo eric ada",

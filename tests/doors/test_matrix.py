@@ -84,6 +84,7 @@ def sample(label: str, of: Chain) -> models.Model:
         "contracts.contract": of.contract,
         "contracts.commit": of.contract.commits.first(),
         "contracts.entitlementoverride": of.customer.entitlement_overrides.first(),
+        "contracts.amendment": of.contract.amendments.first(),
         "contracts.legalentity": of.contract.legal_entity,
         "quoting.quote": of.quote,
         "quoting.quoteversion": of.quote.versions.first(),
