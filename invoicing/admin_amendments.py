@@ -110,6 +110,8 @@ class ComposeForm(forms.Form):
             initial=plain(line.discount_percent), widget=text(), required=False, min_value=0, max_value=100
         )
         self.fields[f"{name}-end"] = forms.BooleanField(required=False)
+        for what, of in (("product", "Product"), ("quantity", "Quantity"), ("discount", "% off"), ("end", "End")):
+            self.fields[f"{name}-{what}"].widget.attrs["aria-label"] = f"{of} of {line.product.name}"
 
     @property
     def rows(self) -> list[dict[str, Any]]:
