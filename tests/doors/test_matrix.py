@@ -374,6 +374,7 @@ def route(line: str, of: Chain) -> tuple[str, str]:
         "<slug:feature>": "sso",
         "<uuid:rule>": "00000000-0000-0000-0000-000000000000",
         "<uuid:correction>": "00000000-0000-0000-0000-000000000000",
+        "<uuid:charge>": "00000000-0000-0000-0000-000000000000",
         "<uuid:outcome>": str(Outcome.objects.filter(customer_key=of.customer.key).values_list("pk", flat=True)[0]),
         "<str:unit>": "credit",
         "<str:key>": of.customer.key if pattern.startswith("customers/") else "<str:key>",
