@@ -8,8 +8,8 @@ from django.urls import path, reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from contracts import account
-from contracts.account import Maker, contracts_of, for_whoever_has_the_link, token_of
+from contracts import account, portal
+from contracts.account import Maker, contracts_of, for_whoever_has_the_link, seller_of, token_of
 from contracts.account_use import cap_from, use_section
 from contracts.documents import pdf_response
 from contracts.models import Customer
@@ -45,12 +45,11 @@ def account_cap(request: HttpRequest, customer: Customer, **rest: Any) -> HttpRe
 
 def _page(request: HttpRequest, customer: Customer, **more: Any) -> HttpResponse:
     at = clock.now()
-    latest = contracts_of(customer).select_related("legal_entity").first()
     made = [make(customer, at) for make in SECTIONS]
     about = {
         "customer": customer,
         "token": token_of(customer),
-        "seller": latest and latest.legal_entity,
+        "seller": seller_of(customer),
         "sections": [each for each in made if each is not None],
         **more,
     }
@@ -68,4 +67,5 @@ urlpatterns = [
     path("<str:token>/contracts/<str:number>.pdf", contract_document, name="account-contract"),
     path("<str:token>/cap", account_cap, name="account-cap"),
     path("<str:token>/", account_page, name="account-page"),
+    *portal.urlpatterns,
 ]

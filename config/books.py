@@ -5,22 +5,13 @@ missing trigger, a restored backup or a hand at the console cannot hide.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from django.apps import apps
 from django.db import connection
 
+from config.books_of_commits import OF_COMMITS, Invariant
 from governance.entities import Entity
 from metering.postgres.rollups import differences
-
-
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    """A sentence that is always true, and SQL that returns one row (a text) for each exception."""
-
-    says: str
-    exceptions: str
-
 
 INVARIANTS = [
     # ---- invoices
@@ -121,51 +112,7 @@ INVARIANTS = [
             AND c.renewal_problem = '' AND c.end_at < now() - interval '1 day'
         """,
     ),
-    # ---- commits
-    Invariant(
-        "A commit's balance is the sum of its entries, and never below zero on the way.",
-        """
-        SELECT c.id::text FROM contracts_commit c LEFT JOIN contracts_commitentry e ON e.commit_id = c.id
-        GROUP BY c.id HAVING coalesce(sum(e.amount), 0) <> c.balance OR coalesce(min(e.balance_after), 0) < 0
-        """,
-    ),
-    Invariant(
-        "What an issued invoice drew is in the commit's ledger, once, and given back if the invoice is void.",
-        """
-        SELECT l.id::text FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
-        LEFT JOIN contracts_commitentry e ON e.commit_id = l.commit_id AND e.source_id = l.id::text
-        WHERE l.kind = 'drawdown' AND i.status IN ('finalized', 'paid', 'void') GROUP BY l.id, i.status
-        HAVING coalesce(sum(e.amount), 0) <> CASE i.status WHEN 'void' THEN 0 ELSE -l.quantity END
-        """,
-    ),
-    Invariant(
-        "Whatever moved a commit after its grant is on an issued invoice.",
-        """
-        SELECT e.id::text FROM contracts_commitentry e WHERE e.kind IN ('draw', 'return') AND NOT EXISTS (
-            SELECT FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
-            WHERE l.id::text = e.source_id AND l.commit_id = e.commit_id AND l.kind = 'drawdown'
-                AND (e.source_type = 'invoice_line' AND i.status IN ('finalized', 'paid', 'void')
-                    OR i.status = 'void'))
-        """,
-    ),
-    Invariant(
-        "No commit got back more of a term's period than it paid of it.",
-        """
-        SELECT i.contract_id || ' ' || (step->>'term') || ' ' || l.period_start FROM invoicing_invoiceline l
-        JOIN invoicing_invoice i ON i.id = l.invoice_id AND i.status IN ('finalized', 'paid')
-        CROSS JOIN jsonb_array_elements(l.waterfall) step WHERE l.kind = 'drawdown' AND step ? 'term'
-        GROUP BY i.contract_id, l.commit_id, step->>'term', l.period_start, l.period_end
-        HAVING sum((step->>'paid')::numeric) < 0 OR sum((step->>'units')::numeric) < 0
-        """,
-    ),
-    Invariant(
-        "Every commit was granted once, by what it gives access to.",
-        """
-        SELECT c.id::text FROM contracts_commit c
-        LEFT JOIN contracts_commitentry e ON e.commit_id = c.id AND e.kind = 'grant'
-        GROUP BY c.id HAVING count(e.id) <> 1 OR sum(e.amount) <> c.access_amount
-        """,
-    ),
+    *OF_COMMITS,
     # ---- entitlements
     Invariant(
         "What a customer has of a feature beside its contracts fits the feature, and a contract is the customer's own.",

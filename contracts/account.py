@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
 from typing import Any, Protocol
+from uuid import UUID
 
 from django.conf import settings
-from django.core import signing
+from django.core.signing import BadSignature, Signer
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from contracts.models import Commit, Contract, Customer
-from contracts.presentation import shown_commit, shown_lines_of, standing_of
+from contracts.models import Commit, Contract, Customer, LegalEntity
+from contracts.presentation import shown_commits, shown_lines_of, standing_of
 from contracts.queries import terms_of
 from contracts.words import period_text, quantity_text
 from governance.acts import Refused
@@ -27,7 +28,6 @@ from metering.queries import usage
 from pricing.measures import WHOLE, total
 from pricing.periods import Period
 
-SALT = "contracts.account"
 PILLS = {"running": "good", "upcoming": "warn", "over": "", "ended": "bad"}
 
 
@@ -53,22 +53,32 @@ def contracts_of(customer: Customer) -> QuerySet[Contract]:
 
 
 def token_of(customer: Customer) -> str:
-    return signing.dumps(str(customer.pk), salt=SALT)
+    return _signer().sign(customer.pk.hex)
 
 
 def link_to(customer: Customer) -> str:
-    """The address of the page, with host."""
+    """The address of the page: with host, and always the same."""
     return settings.PUBLIC_URL + reverse("account-page", args=[token_of(customer)])
+
+
+def seller_of(customer: Customer) -> LegalEntity | None:
+    """Whose page it is: the company of the latest contract."""
+    latest = contracts_of(customer).select_related("legal_entity").first()
+    return latest.legal_entity if latest else None
 
 
 def customer_of(token: str) -> Customer | None:
     """The customer this token was made for, or whom they were merged into; None if it is forged or they are gone."""
     try:
-        pk = signing.loads(token, salt=SALT)
-    except signing.BadSignature:
+        pk = UUID(_signer().unsign(token))
+    except (BadSignature, ValueError):
         return None
     customer = Customer.objects.filter(pk=pk).select_related("merged_into").first()
     return customer.merged_into or customer if customer else None
+
+
+def _signer() -> Signer:
+    return Signer(sep=".", salt="contracts.account")
 
 
 def for_whoever_has_the_link(page: Page) -> Any:
@@ -100,11 +110,9 @@ def contracts_section(customer: Customer, at: datetime) -> Section | None:
 def commits_section(customer: Customer, at: datetime) -> Section | None:
     """What was bought in advance, of contracts that run or will."""
     commits = Commit.objects.filter(contract__in=_live(customer, at)).select_related("contract")
-    shown = [
-        shown_commit(commit, at, with_entries=False)
-        for commit in commits.prefetch_related("instalments").order_by("start_at", "name", "pk")
-    ]
-    return Section("Prepaid usage", "account/commits.html", {"commits": shown}) if shown else None
+    shown = shown_commits(commits.prefetch_related("instalments").order_by("start_at", "name", "pk"), at)
+    about = {"commits": shown, "token": token_of(customer)}
+    return Section("Prepaid usage", "account/commits.html", about) if shown else None
 
 
 def usage_section(customer: Customer, at: datetime) -> Section | None:

@@ -5,7 +5,8 @@ from typing import TypeVar
 
 from django.core.exceptions import ValidationError
 
-from contracts.terms import LineTerms
+from contracts.models import CommitRule
+from contracts.terms import AgreedAccess, AgreedRule, LineTerms
 from governance.acts import Refused
 from governance.entities import Entity
 from pricing.money import exponent, round_amount
@@ -40,3 +41,35 @@ def check_line_money(line: LineTerms, currency: str) -> None:
     check_money(line.discount_amount, currency, "amount off")
     if line.minimum is not None:
         check_money(line.minimum, currency, "minimum")
+
+
+def check_access(agreed: AgreedAccess, currency: str) -> None:
+    """`Refused` unless a commit or a rule makes sense by itself."""
+    check_money(agreed.price, currency, "price")
+    if not agreed.unit:
+        check_money(agreed.access_amount, currency, "access")
+    if not agreed.access_amount > 0:
+        raise Refused(f"{agreed.name} must give access to something.")
+    if not agreed.worth > 0:
+        raise Refused(f"{agreed.name} must be worth something.")
+    if agreed.is_gated and (not agreed.price or agreed.kind != CommitRule.Kind.PREPAID):
+        raise Refused(f"{agreed.name} can wait for its payment only if it is prepaid and costs something.")
+    if not 0 <= agreed.rollover_percent <= 100 or (agreed.rollover_percent and not agreed.rollover_months):
+        raise Refused(f"Of {agreed.name} between 0 and 100 % rolls over; say for how many months.")
+
+
+def check_rule(rule: AgreedRule, currency: str) -> None:
+    """The same for a rule that makes commits."""
+    check_access(rule, currency)
+    if rule.cycle_months < 1 or rule.lasts_months < 1:
+        raise Refused(f"{rule.name} counts in whole months.")
+    if rule.threshold is not None and rule.threshold <= 0:
+        raise Refused(f"The threshold of {rule.name} must be above zero.")
+    if rule.threshold is not None and rule.price and rule.monthly_limit is None:
+        raise Refused(f"Say how much {rule.name} may cost in a month.")
+    if rule.threshold is None and rule.monthly_limit is not None:
+        raise Refused(f"{rule.name} is made every cycle; only recharges have a limit for the month.")
+    if rule.monthly_limit is not None:
+        check_money(rule.monthly_limit, currency, "limit of a month")
+    if rule.per_seat_of is not None and rule.per_seat_of.meter_id is not None:
+        raise Refused(f"{rule.per_seat_of.name} is measured; seats are a quantity that is agreed.")

@@ -6,12 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from contracts.models import Commit, CommitEntry, Contract, ContractLine
+from contracts.models import Commit, CommitRule, Contract, ContractLine
+from contracts.pace import Drawn, Pace, pace_of
 from contracts.queries import deals_of
+from contracts.statements import drawn_of, granted_of
 from contracts.terms import ContractTerm, agreed_terms
-from contracts.words import amount_text, day_text, percent_text, period_text, quantity_text
+from contracts.words import access_text, amount_text, day_text, months_text, percent_text, period_text, quantity_text
 from governance.acts import Refused
-from pricing.money import ZERO
+from pricing.money import ONE, round_amount
 from pricing.periods import Period, zone_named
 from pricing.rating import Price
 
@@ -39,16 +41,11 @@ class ShownContractLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownEntry:
-    on: str
-    what: str
-    amount: str
-    balance: str
-
-
-@dataclass(frozen=True, slots=True)
 class ShownCommit:
-    """A commit's state. `used_percent` of what was granted is drawn; `gone_percent` of its time has passed."""
+    """A commit's state. `used_percent` of what there was is drawn; `gone_percent` of its time has passed.
+
+    `outlook` says where that leads; `lately` what was drawn in the last thirty days; `rollover` what becomes of a rest.
+    """
 
     commit: Commit
     headline: str
@@ -56,9 +53,12 @@ class ShownCommit:
     days: str
     balance: str
     used: str
+    lately: str
     used_percent: int
     gone_percent: int
-    entries: Sequence[ShownEntry]
+    outlook: str
+    rollover: str
+    awaits_payment: bool
     instalments: Sequence[tuple[str, str]]
 
 
@@ -84,29 +84,91 @@ def shown_lines_of(contracts: Iterable[Contract]) -> dict[Any, tuple[list[ShownC
     return shown
 
 
-def shown_commit(commit: Commit, at: datetime, *, with_entries: bool = True) -> ShownCommit:
-    """The commit as of now, with its ledger."""
+def shown_commits(commits: Iterable[Commit], at: datetime) -> list[ShownCommit]:
+    """Commits as of now; give those with their contracts and instalments fetched. Two queries."""
+    asked = list(commits)
+    drawn = drawn_of([commit.pk for commit in asked], at)
+    granted = granted_of([commit.pk for commit in asked])
+    return [_commit(commit, drawn.get(commit.pk, Drawn()), commit.pk in granted, at) for commit in asked]
+
+
+def access_of(commit: Commit, amount: Decimal) -> str:
+    """So much of a commit, in its unit."""
+    return access_text(amount, commit.unit, commit.contract.currency)
+
+
+def headline(commit: Commit) -> str:
+    """`$40.00 of usage for $36.00`."""
+    price = amount_text(commit.price, commit.contract.currency)
+    return f"{access_of(commit, commit.access_amount)} of usage for {price}"
+
+
+def outlook(commit: Commit, pace: Pace, at: datetime) -> str:
+    """Where the pace leads, in words; nothing before its start or after its end."""
+    if not commit.start_at <= at < commit.end_at:
+        return ""
+    if not commit.balance:
+        return "It is used up." if pace.exhausted_at is not None else ""
+    if pace.exhausted_at is not None:
+        day = pace.exhausted_at.astimezone(zone_named(commit.contract.time_zone)).date()
+        return f"At this pace it is used up by {day_text(day)}."
+    return f"At this pace {access_of(commit, _readable(commit, pace.expected_rest))} is left when it ends."
+
+
+def _readable(commit: Commit, expected: Decimal) -> Decimal:
+    """What is only expected is no more exact than money is."""
+    return round_amount(expected, commit.contract.currency)
+
+
+def _commit(commit: Commit, drawn: Drawn, is_granted: bool, at: datetime) -> ShownCommit:
     contract = commit.contract
-    currency, zone = contract.currency, contract.time_zone
-    used = commit.access_amount - commit.balance
+    pace = pace_of(commit.balance, commit.window, drawn, at)
     return ShownCommit(
         commit=commit,
-        headline=f"{amount_text(commit.access_amount, currency)} of usage for {amount_text(commit.price, currency)}",
+        headline=headline(commit),
         covers=", ".join(commit.product_keys) or "all usage",
-        days=period_text(Period(commit.start_at, commit.end_at), zone),
-        balance=amount_text(commit.balance, currency),
-        used=amount_text(used, currency),
-        used_percent=percent_of(used, commit.access_amount),
-        gone_percent=percent_of(
-            Decimal(int((min(max(at, commit.start_at), commit.end_at) - commit.start_at).total_seconds())),
-            Decimal(int((commit.end_at - commit.start_at).total_seconds())),
-        ),
-        entries=[_entry(entry, contract) for entry in commit.entries.select_related("change")] if with_entries else [],
+        days=period_text(commit.window, contract.time_zone),
+        balance=access_of(commit, commit.balance),
+        used=access_of(commit, drawn.total),
+        lately=access_of(commit, drawn.lately),
+        used_percent=percent_of(pace.used, ONE),
+        gone_percent=percent_of(pace.gone, ONE),
+        outlook=outlook(commit, pace, at),
+        rollover=rollover_text(commit),
+        awaits_payment=commit.is_gated and bool(commit.price) and not is_granted,
         instalments=[
-            (day_text(each.invoice_at.astimezone(zone_named(zone)).date()), amount_text(each.amount, currency))
+            (
+                day_text(each.invoice_at.astimezone(zone_named(contract.time_zone)).date()),
+                amount_text(each.amount, contract.currency),
+            )
             for each in commit.instalments.all()
         ],
     )
+
+
+def rule_text(rule: CommitRule) -> str:
+    """`1,000 credits every month for $90.00, to be used within 1 month`."""
+    currency = rule.contract.currency
+    amount = access_text(rule.access_amount, rule.unit, currency)
+    price = f" for {amount_text(rule.price, currency)}" if rule.price else ""
+    seat = f" per {rule.per_seat_of.unit or rule.per_seat_of.name}" if rule.per_seat_of is not None else ""
+    lasts = f", to be used within {months_text(rule.lasts_months)}"
+    if rule.threshold is None:
+        every = "every month" if rule.cycle_months == 1 else f"every {rule.cycle_months} months"
+        return f"{amount}{seat} {every}{price}{lasts}"
+    limit = f", at most {amount_text(rule.monthly_limit, currency)} a month" if rule.monthly_limit is not None else ""
+    below = access_text(rule.threshold, rule.unit, currency)
+    return f"{amount}{seat}{price} whenever less than {below} is left{limit}{lasts}"
+
+
+def rollover_text(terms: Commit | CommitRule) -> str:
+    """What becomes of a rest; empty if all of it expires."""
+    if not terms.rollover_percent:
+        return ""
+    most = terms.rollover_limit
+    limit = "" if most is None else f", at most {access_text(most, terms.unit, terms.contract.currency)},"
+    share = "What" if terms.rollover_percent == 100 else f"{percent_text(terms.rollover_percent)} of what"
+    return f"{share} is left{limit} rolls over for {months_text(terms.rollover_months)}."
 
 
 def percent_of(part: Decimal, whole: Decimal) -> int:
@@ -153,14 +215,4 @@ def _price(price: Price, index: int, contract: Contract) -> ShownPrice:
     listed = f" (list: {price.list_charge.sentence(contract.currency)})" if price.list_charge is not None else ""
     return ShownPrice(
         price.charge.sentence(contract.currency) + listed, f"from {day_text(since)}" if index else "", price.source
-    )
-
-
-def _entry(entry: CommitEntry, contract: Contract) -> ShownEntry:
-    sign = "+" if entry.amount > ZERO else ""
-    return ShownEntry(
-        on=day_text(entry.at.astimezone(zone_named(contract.time_zone)).date()),
-        what=f"{entry.get_kind_display()}: {entry.change.because}",
-        amount=sign + amount_text(entry.amount, contract.currency),
-        balance=amount_text(entry.balance_after, contract.currency),
     )

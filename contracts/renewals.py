@@ -19,6 +19,7 @@ from contracts.terms import (
     AgreedInstalment,
     AgreedLine,
     AgreedPrice,
+    AgreedRule,
     Deal,
     RenewalRule,
     SignedTerms,
@@ -96,6 +97,7 @@ def next_terms(contract: Contract) -> SignedTerms:
         months=contract.renewal_months or months_of(contract),
         lines=_lines(contract, prices),
         commits=_commits(contract, start_on),
+        rules=_rules(contract),
         overrides=_overrides(contract) if contract.renewal_prices == Prices.KEPT else (),
         signed_by=contract.signed_by,
         renews=contract,
@@ -238,6 +240,21 @@ def _commits(contract: Contract, start_on: date) -> list[AgreedCommit]:
     return [_commit(each, contract, start_on) for each in found.order_by("start_at", "name", "pk")]
 
 
+def _rules(contract: Contract) -> list[AgreedRule]:
+    """What makes commits until the end goes on making them: as much dearer as prices rise."""
+    found = contract.commitrules.select_related("per_seat_of").filter(end_at=contract.end_at)
+    return [
+        _agreed(
+            AgreedRule,
+            rule,
+            price=_raised(rule.price, contract),
+            product_keys=tuple(rule.product_keys),
+            product_tags=tuple(rule.product_tags),
+        )
+        for rule in found.order_by("start_at", "pk")
+    ]
+
+
 def _commit(commit: Commit, contract: Contract, start_on: date) -> AgreedCommit:
     """As much more access as prices rise, for as much more money; its instalments as far into the term as before."""
     price = Money(_raised(commit.price, contract), contract.currency)
@@ -254,6 +271,7 @@ def _commit(commit: Commit, contract: Contract, start_on: date) -> AgreedCommit:
         access_amount=access,
         price=price.amount,
         product_keys=tuple(commit.product_keys),
+        product_tags=tuple(commit.product_tags),
         instalments=tuple(
             AgreedInstalment(amount.amount, add_months(each.invoice_at.astimezone(zone).date(), later))
             for each, amount in zip(before, amounts, strict=True)

@@ -16,9 +16,10 @@ from contracts.fields import Day as Day
 from contracts.fields import MoneyField as MoneyField
 from contracts.fields import Number as Number
 from contracts.fields import utc_text
-from contracts.models import Contract, ContractLine, Customer, LegalEntity
+from contracts.models import Commit, Contract, ContractLine, Customer, LegalEntity
 from contracts.override_shapes import AgreedPriceOut, ContractPriceIn, price_shape
 from contracts.renewal_shapes import RenewalOut, RenewalShape, renewal_shape
+from contracts.rule_shapes import CommitRuleIn, CommitRuleOut, rule_shape
 from pricing.money import Money, plain
 from pricing.periods import Period, local_days
 
@@ -154,6 +155,7 @@ class ContractIn(serializers.Serializer[Any]):
     commits = ContractCommitIn(many=True, required=False, default=list)
     overrides = ContractPriceIn(many=True, required=False, default=list)
     charges = ScheduledChargeIn(many=True, required=False, default=list)
+    commit_rules = CommitRuleIn(many=True, required=False, default=list)
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         """An alignment is another word for the anchor."""
@@ -191,13 +193,14 @@ class ContractOut(serializers.Serializer[Any]):
     commits = AgreedCommitOut(many=True)
     overrides = AgreedPriceOut(many=True)
     charges = ChargeOut(many=True)
+    commit_rules = CommitRuleOut(many=True)
 
 
 def contract_shape(contract: Contract, then: AsOf | None = None) -> dict[str, Any]:
     """A contract as `ContractOut` says it; give it one whose parts are all prefetched, or `then`."""
 
     def money(amount: Decimal | None) -> dict[str, str] | None:
-        return None if amount is None else Money(amount, contract.currency).as_json()
+        return _money(amount, contract)
 
     start_on, end_on = _days(contract, contract)
     return {
@@ -239,27 +242,33 @@ def contract_shape(contract: Contract, then: AsOf | None = None) -> dict[str, An
             }
             for line in (then.lines if then else contract.lines.all())
         ],
-        "commits": [
-            {
-                "name": commit.name,
-                "access": money(commit.access_amount),
-                "price": money(commit.price),
-                "balance": money(commit.balance),
-                "product_keys": commit.product_keys,
-                "instalments": [
-                    {"amount": money(each.amount), "invoice_on": _day(each.invoice_at, contract)}
-                    for each in commit.instalments.all()
-                ],
-            }
-            for commit in (then.commits if then else contract.commits.all())
-        ],
+        "commits": [_commit(commit, contract) for commit in (then.commits if then else contract.commits.all())],
         "charges": [
             charge_shape(each, contract.currency, contract.time_zone) for each in contract.scheduled_charges.all()
         ],
         "overrides": [
             price_shape(price, contract.time_zone) for price in (then.overrides if then else contract.overrides.all())
         ],
+        "commit_rules": [rule_shape(rule, contract) for rule in contract.commitrules.all()],
     }
+
+
+def _commit(commit: Commit, contract: Contract) -> dict[str, Any]:
+    return {
+        "name": commit.name,
+        "access": _money(commit.access_amount, contract),
+        "price": _money(commit.price, contract),
+        "balance": _money(commit.balance, contract),
+        "product_keys": commit.product_keys,
+        "instalments": [
+            {"amount": _money(each.amount, contract), "invoice_on": _day(each.invoice_at, contract)}
+            for each in commit.instalments.all()
+        ],
+    }
+
+
+def _money(amount: Decimal | None, contract: Contract) -> dict[str, str] | None:
+    return None if amount is None else Money(amount, contract.currency).as_json()
 
 
 def _days(lasting: Contract | ContractLine, contract: Contract) -> tuple[date, date]:

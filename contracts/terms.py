@@ -13,8 +13,10 @@ from typing import Literal, Protocol
 
 from catalog.editions import Edition
 from catalog.models import Product, RateCardVersion
-from contracts.agreed_commits import AgreedCommit
+from contracts.agreed_commits import AgreedAccess as AgreedAccess
+from contracts.agreed_commits import AgreedCommit as AgreedCommit
 from contracts.agreed_commits import AgreedInstalment as AgreedInstalment
+from contracts.agreed_commits import AgreedRule as AgreedRule
 from contracts.models import Contract, ContractLine, Customer, LegalEntity
 from contracts.overrides import AgreedOverride, overridden
 from contracts.overrides import AgreedPrice as AgreedPrice
@@ -101,6 +103,7 @@ class SignedTerms:
     commits: Sequence[AgreedCommit] = ()
     overrides: Sequence[AgreedPrice] = ()
     charges: Sequence[AgreedCharge] = ()
+    rules: Sequence[AgreedRule] = ()
     follows_card: bool = False
     opportunity_key: str = ""
     base_version: RateCardVersion | None = None

@@ -221,11 +221,16 @@ def pill(text: str, colour: str) -> SafeString:
 
 def subject_link(subject_type: str, subject_id: str, text: str) -> SafeString | str:
     """The subject of a change or approval, as a link to its page if it has one."""
+    url = page_of(subject_type, subject_id)
+    return link(url, text) if url else text
+
+
+def page_of(subject_type: str, subject_id: str) -> str:
+    """The address of a subject's page in the admin; empty if it has none."""
     try:
-        url = reverse(f"admin:{subject_type.replace('.', '_')}_change", args=[subject_id])
+        return reverse(f"admin:{subject_type.replace('.', '_')}_change", args=[subject_id])
     except NoReverseMatch:
-        return text
-    return link(url, text)
+        return ""
 
 
 def link(url: str, text: str) -> SafeString:

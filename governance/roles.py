@@ -103,6 +103,7 @@ MATRIX: dict[str, list[str]] = {
         "contracts.change_contract",
         "contracts.add_amendment",
         "contracts.change_amendment",
+        "contracts.change_commit",
         "contracts.change_legalentity",
         "invoicing.finalize_invoice",
         "invoicing.bill_contracts",

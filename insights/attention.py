@@ -10,6 +10,9 @@ from django.db.models.functions import Coalesce
 
 from catalog.models import RateCardVersion
 from contracts.models import Commit
+from contracts.pace import Pace
+from contracts.presentation import outlook
+from contracts.statements import paces_of
 from governance.approvals import may_decide
 from governance.doors import may, visible
 from governance.models import ApprovalRequest
@@ -25,28 +28,25 @@ AT_RISK_OVER = Decimal("0.25")  # this much ahead of or behind an even pace
 
 
 @dataclass(frozen=True, slots=True)
-class CommitPace:
-    """How a commit is used compared with an even pace over its term; shares are from 0 to 1."""
+class CommitAtRisk:
+    """A commit far from an even pace, and where that leads."""
 
     commit: Commit
-    used: Decimal
-    elapsed: Decimal
+    pace: Pace
+    outlook: str
+
+    @property
+    def off(self) -> Decimal:
+        """How far ahead of an even pace it is, or behind; as a share of the whole."""
+        return abs(self.pace.used - self.pace.gone)
 
     @property
     def used_percent(self) -> int:
-        return int(self.used * 100)
+        return int(self.pace.used * 100)
 
     @property
-    def elapsed_percent(self) -> int:
-        return int(self.elapsed * 100)
-
-    @property
-    def verdict(self) -> str:
-        if self.used >= 1:
-            return "used up"
-        if self.used - self.elapsed > AT_RISK_OVER:
-            return "runs out early"
-        return "may expire unused"
+    def gone_percent(self) -> int:
+        return int(self.pace.gone * 100)
 
 
 def approvals_for(user: Any) -> list[ApprovalRequest]:
@@ -74,15 +74,13 @@ def offers_of(user: Any) -> QuerySet[QuoteVersion]:
     return own.select_related("quote__customer").order_by("valid_until")[:SHOWN]
 
 
-def commits_at_risk(user: Any, at: datetime) -> list[CommitPace]:
+def commits_at_risk(user: Any, at: datetime) -> list[CommitAtRisk]:
     """Running commits far from an even pace: the customer will run out early, or pay for what is never used."""
     running = visible(Commit.objects.filter(start_at__lte=at, end_at__gt=at), user).select_related("contract__customer")
-    paces = [_pace(commit, at) for commit in running.order_by("end_at")]
-    return sorted(
-        (pace for pace in paces if abs(pace.used - pace.elapsed) > AT_RISK_OVER),
-        key=lambda pace: abs(pace.used - pace.elapsed),
-        reverse=True,
-    )[:SHOWN]
+    commits = list(running.order_by("end_at"))
+    paces = paces_of(commits, at)
+    found = [CommitAtRisk(each, paces[each.pk], outlook(each, paces[each.pk], at)) for each in commits]
+    return sorted((each for each in found if each.off > AT_RISK_OVER), key=lambda each: each.off, reverse=True)[:SHOWN]
 
 
 def open_invoices(user: Any, currency: str, at: datetime) -> dict[str, Any]:
@@ -134,9 +132,3 @@ def failed_billing() -> int:
 def in_customers_favour(at: datetime) -> int:
     """Drafts that are closed and come to less than nothing: the next invoice takes it off, if there is one."""
     return carried_on(at).count()
-
-
-def _pace(commit: Commit, at: datetime) -> CommitPace:
-    used = 1 - commit.balance / commit.access_amount
-    whole, gone = commit.end_at - commit.start_at, at - commit.start_at
-    return CommitPace(commit, used, Decimal(int(gone.total_seconds())) / Decimal(int(whole.total_seconds())))

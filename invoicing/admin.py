@@ -26,7 +26,7 @@ from invoicing.admin_runs import BillingRunAdmin as BillingRunAdmin
 from invoicing.admin_unpriced import UnpricedUsageAdmin as UnpricedUsageAdmin
 from invoicing.corrections import since_invoiced
 from invoicing.documents import UNISSUED, document_of, drawn
-from invoicing.forms import AmountForm, PaymentForm, noon
+from invoicing.forms import AmountForm, PaymentForm, RefundForm, noon
 from invoicing.holds import held, held_drafts
 from invoicing.links import link_to
 from invoicing.models import CreditNote, Invoice, Payment
@@ -97,7 +97,7 @@ class InvoiceAdmin(GovernedAdmin):
     search_fields = ["number", "customer__name", "customer__key", "contract__customer__name", "contract__number"]
     ordering = [F("issued_at").desc(nulls_first=True), "-sequence", "customer__name"]
     readonly_fields = ["pays_for", "standing", "shown_kind", "shown_total"]
-    actions_detail = ["finalize", "release", "record_payment", "credit", "void"]
+    actions_detail = ["finalize", "release", "record_payment", "credit", "refund", "void"]
     change_form_outer_after_template = "invoicing/admin_invoice.html"
 
     @display(description="Pays for")
@@ -194,6 +194,23 @@ class InvoiceAdmin(GovernedAdmin):
             who = ", ".join(sorted({request.policy.role for request in asked}))
             return f"This credit needs approval: {who} was asked. Issue it again once it is approved."
         note = operations.issue_credit_note(invoice, amount=amount, act=act)
+        return f"{note.number} is issued: {shown(note.amount, note.currency)}."
+
+    @operation(
+        "Refund unused",
+        permission="invoicing.add_creditnote",
+        icon="currency_exchange",
+        form=RefundForm,
+        when=lambda invoice: is_issued(invoice) and operations.refundable(invoice) > 0,
+        explain="Gives back what the unused rest of the prepaid usage cost, with a credit note; the rest is gone then.",
+    )
+    def refund(self, invoice: Invoice, act: Act, amount: Decimal) -> str:
+        """Where a policy wants it, the first attempt asks for the approval, and a second one after it refunds."""
+        if approvals.outstanding(invoice, operations.credit_facts(invoice, amount)):
+            asked = operations.request_credit_note(invoice, amount=amount, act=act)
+            who = ", ".join(sorted({request.policy.role for request in asked}))
+            return f"This refund needs approval: {who} was asked. Refund again once it is approved."
+        note = operations.refund_commit(invoice, amount=amount, act=act)
         return f"{note.number} is issued: {shown(note.amount, note.currency)}."
 
     @operation(

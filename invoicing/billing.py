@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from contracts.models import Commit, Contract
+from contracts.operations.granting import NotMade
 from contracts.queries import deals_of, invoiced_at
 from contracts.terms import ContractTerm, DealCommit, agreed_terms, instruments
 from governance.acts import Act
@@ -216,3 +217,8 @@ def outcome(invoice: Invoice, result: str, reason: str = "") -> BillingOutcome:
 def failed(contract_id: UUID, error: Exception) -> BillingOutcome:
     log.error("contract %s could not be billed: %s", contract_id, error, exc_info=error)
     return BillingOutcome(contract_id=contract_id, result=Result.FAILED, reason=str(error) or type(error).__name__)
+
+
+def not_made(commits: NotMade) -> BillingOutcome:
+    reason = f"Its commits could not be made: {commits.reason}"
+    return BillingOutcome(contract_id=commits.contract_id, result=Result.FAILED, reason=reason)

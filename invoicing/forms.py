@@ -11,6 +11,7 @@ from governance import clock
 from governance.admin_base import ReasonForm
 from invoicing.models import Invoice
 from invoicing.queries import credited, still_open
+from invoicing.refunds import refundable
 from pricing.money import exponent, fixed
 
 
@@ -37,6 +38,13 @@ class AmountForm(ReasonForm):
 
     def proposal(self, invoice: Invoice) -> Decimal:
         return invoice.total - credited(invoice)
+
+
+class RefundForm(AmountForm):
+    """What is left of the commit, at the share of its price."""
+
+    def proposal(self, invoice: Invoice) -> Decimal:
+        return refundable(invoice)
 
 
 class PaymentForm(AmountForm):

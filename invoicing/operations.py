@@ -10,16 +10,21 @@ from django.db import transaction
 
 from contracts.commits import move
 from contracts.models import Commit, Contract
+from contracts.operations import make_due_commits
+from contracts.statements import used_of
+from contracts.words import access_text
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from governance.models import Change
 from invoicing.arrears import refresh_arrears
-from invoicing.billing import Gathered, bill_contracts, failed, gather, outcome
+from invoicing.billing import Gathered, bill_contracts, failed, gather, not_made, outcome
+from invoicing.closing import close_windows
 from invoicing.drafts import last_due, says, write_lines
 from invoicing.holds import held, must_not_be_held, release_invoice
 from invoicing.models import BillingOutcome, BillingRun, Invoice, InvoiceLine, InvoiceSeries, UnpricedUsage
 from invoicing.presentation import parties
 from invoicing.queries import DRAW_SOURCE, RETURN_SOURCE, already_paid, draws_of
+from invoicing.refunds import refund_commit, refundable
 from invoicing.settlement import (
     credit_facts,
     issue_credit_note,
@@ -34,7 +39,8 @@ from pricing.periods import zone_named
 
 __all__ = [
     "bill_again", "bill_contracts", "bill_due", "credit_facts", "dismiss_unpriced", "finalize_invoice",
-    "issue_credit_note", "record_payment", "release_invoice", "request_credit_note", "void_invoice",
+    "issue_credit_note", "record_payment", "refund_commit", "refundable", "release_invoice",
+    "request_credit_note", "void_invoice",
 ]  # fmt: skip
 
 Result = BillingOutcome.Result
@@ -44,6 +50,9 @@ Status = Invoice.Status
 def bill_due(*, through: datetime, act: Act, chunk: int = 200) -> BillingRun:
     """Bill every contract for what fell due by `through`, and finalize the drafts whose grace is over by then.
 
+    Before that, the commits that their rules foresee are made, so that none comes too late for what it pays; after it,
+    what is left of those whose window is over and billed rolls over or expires.
+
     Chunk by chunk, each committed by itself. Safe to repeat and to run twice at once; a contract's failure is an
     outcome of the run and stops no other.
     """
@@ -51,13 +60,16 @@ def bill_due(*, through: datetime, act: Act, chunk: int = 200) -> BillingRun:
     run = BillingRun.objects.create(through=through, started_at=act.at, by_name=act.name)
     contracts = Contract.objects.filter(start_at__lte=through).order_by("pk").values_list("pk", flat=True)
     for ids in _chunks(contracts, chunk):
+        unmade = [not_made(each) for each in make_due_commits(ids, at=through, act=act)]
         drafted = bill_contracts(ids, through=through, act=act)
         finalized = _finalize_due(ids, through=through, act=act)
         # What fell due while a draft was still in its grace waited for it to be finalized.
         waited = {each.contract_id for each in finalized if each.result == Result.FINALIZED}
         drafted += bill_contracts(sorted(waited), through=through, act=act) if waited else []
         done = {each.invoice_id for each in finalized if each.invoice_id}
-        outcomes = [*(each for each in drafted if each.invoice_id not in done), *finalized]
+        outcomes = [*unmade, *(each for each in drafted if each.invoice_id not in done), *finalized]
+        unbilled = {each.contract_id for each in outcomes if each.result == Result.FAILED}
+        outcomes += close_windows([pk for pk in ids if pk not in unbilled], through=through, act=act)
         for each in outcomes:
             each.run = run
         BillingOutcome.objects.bulk_create(outcomes)
@@ -122,11 +134,12 @@ def void_invoice(invoice: Invoice, *, act: Act) -> Invoice:
 
 def _must_sell_nothing_drawn(invoice: Invoice, commits: Iterable[Commit]) -> None:
     sold = set(invoice.lines.filter(kind=InvoiceLine.Kind.COMMIT).values_list("commit_id", flat=True))
+    used = used_of(sold)
     for commit in commits:
-        if commit.pk in sold and commit.balance < commit.access_amount:
-            drawn = shown(commit.access_amount - commit.balance, invoice.currency)
+        if used.get(commit.pk, 0) > 0:
+            amount = access_text(used[commit.pk], commit.unit, invoice.currency)
             raise Refused(
-                f"{drawn} of {commit.name}, which this invoice sells, is drawn already. "
+                f"{amount} of {commit.name}, which this invoice sells, is drawn already. "
                 "Void the invoices that drew it first, or issue a credit note instead."
             )
 

@@ -4,16 +4,17 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
-from contracts.models import LegalEntity
+from contracts.commits import grant
+from contracts.models import Commit, CommitEntry, LegalEntity
 from governance import approvals
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from governance.models import ApprovalRequest
 from invoicing.arrears import refresh_arrears
 from invoicing.calculation import credited_tax
-from invoicing.models import CreditNote, Invoice, InvoiceSeries, Payment
+from invoicing.models import CreditNote, Invoice, InvoiceLine, InvoiceSeries, Payment
 from invoicing.queries import ISSUED, credited, paid
 from pricing.money import exponent, plain, round_amount, shown
 
@@ -38,7 +39,7 @@ def record_payment(
     another currency, more than what is open, or an invoice that does not await payment.
     """
     with transaction.atomic():
-        invoice = locked(invoice)
+        invoice = _locked_with_what_it_sells(invoice)
         known = Payment.objects.filter(method=method, external_id=external_id).first()
         if known is not None:
             if (known.invoice_id, known.amount, known.currency) != (invoice.pk, amount, currency):
@@ -66,7 +67,7 @@ def issue_credit_note(invoice: Invoice, *, amount: Decimal, act: Act) -> CreditN
     `credit_amount`, somebody else must have agreed to this very credit (see `request_credit_note`).
     """
     with change("credit_note.issued", invoice, act):
-        invoice = locked(invoice)
+        invoice = _locked_with_what_it_sells(invoice)
         before = _must_be_creditable(invoice, amount)
         approvals.require_none_outstanding(invoice, credit_facts(invoice, amount))
         note = CreditNote(
@@ -98,12 +99,31 @@ def credit_facts(invoice: Invoice, amount: Decimal) -> list[approvals.Fact]:
 
 
 def settle_if_paid(invoice: Invoice, act: Act) -> None:
-    """An issued invoice with nothing left to pay becomes paid. The caller holds its lock."""
+    """An issued invoice with nothing left to pay becomes paid. The caller holds its lock.
+
+    What waited for that is granted, unless all of it was credited: then nobody paid.
+    """
     if invoice.status == Status.FINALIZED and paid(invoice) + credited(invoice) >= invoice.total:
         with change("invoice.paid", invoice, act):
             invoice.become(Status.PAID)
             invoice.save()
             refresh_arrears(act.at, customers=[invoice.contract.customer_id], act=act)
+        if paid(invoice):
+            for commit in _gated(invoice).exclude(entries__kind=CommitEntry.Kind.GRANT):
+                with change("commit.granted", commit, act) as row:
+                    grant(commit, act=act, change=row)
+
+
+def _gated(invoice: Invoice) -> QuerySet[Commit]:
+    """The commits it sells that can be used once they are paid."""
+    sold = invoice.lines.filter(kind=InvoiceLine.Kind.COMMIT).values("commit")
+    return Commit.objects.filter(pk__in=sold, is_gated=True).order_by("pk")
+
+
+def _locked_with_what_it_sells(invoice: Invoice) -> Invoice:
+    """Locked after the commits that its payment would grant, for commits are locked before invoices."""
+    list(_gated(invoice).select_for_update(of=("self",)))
+    return locked(invoice)
 
 
 def next_number(seller: LegalEntity, prefix: str) -> tuple[InvoiceSeries, int, str]:

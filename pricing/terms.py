@@ -134,14 +134,19 @@ class Term:
 
     def share(self, part: Period, cycle: Period) -> tuple[Fraction, str]:
         """How much of a cycle this part of it counts for, and in words."""
-        if self.proration == "none" or part == cycle:
-            return Fraction(1), "the whole cycle"
-        if self.proration == "second":
-            share = part.share_of(cycle)
-            return share, f"{share} of the cycle"
-        days, whole = days_long(part, self.zone), days_long(cycle, self.zone)
-        are_full = days.denominator == whole.denominator == 1
-        return days / whole, f"{days} of {whole} days" if are_full else f"{days / whole} of the cycle's days"
+        return prorated(part, cycle, self.zone, self.proration)
 
     def _price_at(self, instant: datetime) -> Price:
         return next(price for price in reversed(self.prices) if price.since <= instant)
+
+
+def prorated(part: Period, cycle: Period, zone: str, proration: Proration) -> tuple[Fraction, str]:
+    """How much of a cycle a part of it counts for, and in words."""
+    if proration == "none" or part == cycle:
+        return Fraction(1), "the whole cycle"
+    if proration == "second":
+        share = part.share_of(cycle)
+        return share, f"{share} of the cycle"
+    days, whole = days_long(part, zone), days_long(cycle, zone)
+    are_full = days.denominator == whole.denominator == 1
+    return days / whole, f"{days} of {whole} days" if are_full else f"{days / whole} of the cycle's days"

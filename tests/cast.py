@@ -17,7 +17,7 @@ from contracts import operations as contracts
 from contracts.changes import ChangeContract
 from contracts.models import Amendment, Contract, Customer, CustomField, EntitlementOverride, LegalEntity, UsageCap
 from contracts.scheduled import AgreedCharge
-from contracts.terms import SignedTerms
+from contracts.terms import AgreedLine, AgreedRule, SignedTerms
 from governance import approvals, roles
 from governance.acts import Act
 from governance.change import change
@@ -342,6 +342,22 @@ def withdrawn_amendment(contract: Contract) -> Amendment:
     changes, cara = [ChangeContract(purchase_order="PO-1")], act("cara", "They thought better of it")
     draft = contracts.draft_amendment(contract, changes=changes, effective_at=contract.start_at, act=cara)
     return contracts.withdraw_amendment(draft, act=cara)
+
+
+def contract_with(*rules: AgreedRule, **fields: Any) -> Contract:
+    """Input tokens at list prices for Contoso, signed on paper, and rules that make commits."""
+    given = {
+        "customer": contoso(),
+        "legal_entity": seller(),
+        "rate_card_version": standard_card(),
+        "currency": "USD",
+        "start_on": START_ON,
+        "months": 12,
+        "lines": [AgreedLine(product("input-tokens"))],
+        "signed_by": "Dan Contoso",
+        "rules": rules,
+    }
+    return contracts.sign_contract(SignedTerms(**(given | fields)), act=act("ben", "Agreed on paper"))
 
 
 def resolution() -> OutcomeDefinition:

@@ -8,12 +8,12 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
-from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from contracts import custom_fields, operations
 from contracts.account import link_to
+from contracts.admin.commits import CommitAdmin as CommitAdmin
 from contracts.admin.entitlements import EntitlesCustomers, may_use
 from contracts.admin.filters import FollowsFilter, OfCustomerFilter, PinsFilter, SellsFilter, custom_filters
 from contracts.admin.forms import (
@@ -32,13 +32,19 @@ from contracts.charges_page import shown_charges
 from contracts.entitlement_words import shown_caps
 from contracts.models import Arrears, Commit, Contract, Customer, CustomField, LegalEntity, ScheduledCharge
 from contracts.overrides_page import shown_overrides
-from contracts.presentation import percent_of, shown_commit, shown_lines, standing_of
+from contracts.presentation import (
+    rollover_text,
+    rule_text,
+    shown_commits,
+    shown_lines,
+    standing_of,
+)
 from contracts.queries import called, tree_of
 from contracts.sentences import renewal_sentences
 from contracts.words import tax_text
 from governance import clock, external_ids
 from governance.acts import Act
-from governance.admin_base import GovernedAdmin, money, operation
+from governance.admin_base import GovernedAdmin, operation
 from governance.doors import belonging, may, visible
 from pricing.money import plain
 
@@ -161,14 +167,7 @@ class CustomerAdmin(EntitlesCustomers, MergePage, SavedByOperations):
                 *custom_fields.shown(custom_fields.defined(CustomField.About.CUSTOMER), customer.custom),
                 *external_ids.all_of(customer).items(),
             ],
-            "commits": [
-                shown_commit(commit, clock.now(), with_entries=False)
-                for commit in visible(
-                    Commit.objects.filter(belonging(Commit, [customer.pk]), end_at__gt=clock.now()), request.user
-                )
-                .select_related("contract")
-                .order_by("end_at", "pk")
-            ]
+            "commits": shown_commits(_commits(request, customer), clock.now())
             if request.user.has_perm("contracts.view_commit")
             else [],
         }
@@ -289,6 +288,7 @@ class ContractAdmin(RenewalPages):
         at = clock.now()
         state, words = standing_of(contract, at)
         commits = contract.commits.select_related("contract").prefetch_related("instalments").order_by("start_at", "pk")
+        rules = contract.commitrules.select_related("contract", "per_seat_of").annotate(made=Count("commits"))
         extra = {
             "contract": contract,
             "lines": lines,
@@ -298,7 +298,8 @@ class ContractAdmin(RenewalPages):
             "renewal": renewal_sentences(contract),
             "overrides": shown_overrides(contract),
             "charges": shown_charges(contract, at),
-            "commits": [shown_commit(commit, at) for commit in commits],
+            "commits": shown_commits(commits, at),
+            "rules": [(rule, rule_text(rule), rollover_text(rule)) for rule in rules],
             "lists": _lists(request, contract.customer),
             "noted": custom_fields.shown(custom_fields.defined(CustomField.About.CONTRACT), contract.custom),
             "amendments": contract.amendments.order_by("-number"),
@@ -307,52 +308,11 @@ class ContractAdmin(RenewalPages):
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
 
 
-@admin.register(Commit)
-class CommitAdmin(GovernedAdmin):
-    """Usage paid for in advance, and its ledger. It moves only by what is billed."""
-
-    list_display = [
-        "name",
-        "customer",
-        "contract",
-        "shown_access",
-        "shown_price",
-        "shown_balance",
-        "shown_used",
-        "ends",
-    ]
-    list_filter = ["contract__currency", ("contract__customer", admin.RelatedOnlyFieldListFilter)]
-    list_select_related = ["contract__customer"]
-    search_fields = ["name", "contract__number", "contract__customer__name"]
-    change_form_template = "contracts/commit.html"
-
-    @display(description="Customer", ordering="contract__customer__name")
-    def customer(self, commit: Commit) -> str:
-        return commit.contract.customer.name
-
-    @display(description="Gives access to", ordering="access_amount")
-    def shown_access(self, commit: Commit) -> SafeString:
-        return money(commit.access_amount, commit.contract.currency)
-
-    @display(description="For", ordering="price")
-    def shown_price(self, commit: Commit) -> SafeString:
-        return money(commit.price, commit.contract.currency)
-
-    @display(description="Left", ordering="balance")
-    def shown_balance(self, commit: Commit) -> SafeString:
-        return money(commit.balance, commit.contract.currency)
-
-    @display(description="Used")
-    def shown_used(self, commit: Commit) -> str:
-        return f"{percent_of(commit.access_amount - commit.balance, commit.access_amount)}\u00a0%"
-
-    @display(description="Until", ordering="end_at")
-    def ends(self, commit: Commit) -> date:
-        return commit.end_at.date()
-
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
-        shown = shown_commit(self.thing_or_404(request, object_id), clock.now())
-        return super().change_view(request, object_id, *args, extra_context={"shown": shown}, **kwargs)
+def _commits(request: HttpRequest, customer: Customer) -> QuerySet[Commit]:
+    """What can be used of the customer's commits, as far as the person may see them."""
+    live = Commit.objects.filter(belonging(Commit, [customer.pk]), end_at__gt=clock.now())
+    seen = visible(live, request.user).select_related("contract").prefetch_related("instalments")
+    return seen.order_by("end_at", "pk")
 
 
 def _tree(request: HttpRequest, customer: Customer) -> list[dict[str, Any]]:

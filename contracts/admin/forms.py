@@ -217,6 +217,19 @@ class LegalEntityForm(BecauseForm):
         )
 
 
+class AdjustForm(ReasonForm):
+    """How much to give, or to take away."""
+
+    field_order = ["amount", "because"]
+    amount = forms.DecimalField(
+        label="So much of its unit",
+        max_digits=28,
+        decimal_places=9,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+        help_text="Above zero gives, below zero takes away.",
+    )
+
+
 class EndForm(ReasonForm):
     """The first day on which the contract is in force no more."""
 

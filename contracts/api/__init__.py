@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from contracts.api import caps, entitlements
+from contracts.api import caps, commits, entitlements
 from contracts.api.customers import CustomersView, CustomerView, CustomFieldsView, MergeView
 from contracts.api.paging import Pages, having, within_sight
 from contracts.api.recording import recorded_terms
@@ -51,6 +51,8 @@ class OfContracts(generics.GenericAPIView[Contract]):
         .prefetch_related(
             "lines__product",
             "commits__instalments",
+            "commitrules__per_seat_of",
+            "commitrules__contract",
             "renewed_by",
             Prefetch("scheduled_charges", ScheduledCharge.objects.select_related("product").order_by("due_at", "name")),
             Prefetch("overrides", Override.objects.select_related("product").order_by("agreed_at", "priority", "pk")),
@@ -270,4 +272,5 @@ urlpatterns = [
     path("contracts/<str:number>/reopen-renewal", ReopenView.as_view(), name="reopen-renewal"),
     path("contracts/<str:number>/charges/<uuid:charge>/accept", AcceptView.as_view(), name="accept-milestone"),
     path("renewals", RenewalsView.as_view(), name="renewals"),
+    *commits.urlpatterns,
 ]

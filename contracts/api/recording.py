@@ -14,6 +14,7 @@ from contracts.terms import (
     AgreedInstalment,
     AgreedLine,
     AgreedPrice,
+    AgreedRule,
     RenewalRule,
     SignedTerms,
     term_of_contract,
@@ -43,6 +44,7 @@ def recorded_terms(given: Mapping[str, Any], at: datetime) -> SignedTerms:
         renewal=_renewal(given["renewal"]),
         charges=[_charge(each, card.currency) for each in given["charges"]],
         overrides=[_override(each, given["customer"].time_zone) for each in given["overrides"]],
+        rules=[_rule(each, card.currency) for each in given["commit_rules"]],
     )
 
 
@@ -101,6 +103,23 @@ def _override(given: Mapping[str, Any], zone: str) -> AgreedPrice:
         product_tags=tuple(given["product_tags"]),
         start_at=given["start_on"] and midnight(given["start_on"], zone),
         end_at=given["end_on"] and midnight(given["end_on"] + timedelta(days=1), zone),
+    )
+
+
+def _rule(given: Mapping[str, Any], currency: str) -> AgreedRule:
+    same = (
+        "name", "kind", "unit", "priority", "is_gated", "rollover_limit",
+        "rollover_months", "cycle_months", "lasts_months", "per_seat_of", "threshold",
+    )  # fmt: skip
+    limit = given["monthly_limit"]
+    return AgreedRule(
+        **{name: given[name] for name in same},
+        access_amount=given["access"],
+        worth=Decimal(given["worth"]),
+        rollover_percent=Decimal(given["rollover_percent"]),
+        price=_amount(given["price"], currency),
+        product_keys=tuple(product.key for product in given["product_keys"]),
+        monthly_limit=None if limit is None else _amount(limit, currency),
     )
 
 

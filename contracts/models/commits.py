@@ -13,6 +13,7 @@ from contracts.models.agreements import Contract
 from contracts.models.parties import AMOUNT, PERCENT, QUANTITY
 from governance.entities import Entity, append_only
 from governance.models import Change
+from pricing.periods import Period
 
 
 class CommitTerms(models.Model):
@@ -119,6 +120,7 @@ class Commit(CommitTerms, Entity):
     rule = models.ForeignKey(
         CommitRule, models.PROTECT, null=True, blank=True, related_name="commits", help_text="what made it"
     )
+    number = models.PositiveIntegerField(null=True, blank=True, help_text="which one of its rule's it is, from 0")
     rolled_from = models.OneToOneField(
         "self", models.PROTECT, null=True, blank=True, related_name="rolled_into", help_text="whose rest it is"
     )
@@ -129,7 +131,11 @@ class Commit(CommitTerms, Entity):
         constraints = [
             models.CheckConstraint(condition=Q(balance__gte=0), name="a_commit_is_never_overdrawn"),
             *_sane("a_commit"),
-            models.UniqueConstraint(fields=["rule", "start_at"], name="a_rule_makes_a_commit_once"),
+            models.UniqueConstraint(fields=["rule", "number"], name="a_rule_makes_a_commit_once"),
+            models.CheckConstraint(
+                condition=Q(rule=None, number=None) | Q(rule__isnull=False, number__isnull=False),
+                name="commits_of_a_rule_are_numbered",
+            ),
         ]
         triggers = [
             *Entity.Meta.triggers,
@@ -156,6 +162,11 @@ class Commit(CommitTerms, Entity):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.contract})"
+
+    @property
+    def window(self) -> Period:
+        """While it can be used."""
+        return Period(self.start_at, self.end_at)
 
 
 class CommitInstalment(models.Model):

@@ -1,5 +1,6 @@
 """The verbs of contracts: keep customers and sellers, sign, amend, renew, end; say what one customer may use."""
 
+from contracts.operations.adjusting import adjust_commit, adjustment_facts, request_adjustment
 from contracts.operations.amending import (
     amend,
     apply_amendment,
@@ -11,8 +12,10 @@ from contracts.operations.amending import (
 )
 from contracts.operations.arrears import clear_arrears, note_arrears
 from contracts.operations.caps import remove_cap, set_cap
+from contracts.operations.closing import close_commit
 from contracts.operations.entitlements import end_entitlement, override_entitlement
 from contracts.operations.fields import change_custom_field, define_custom_field, note_of_contract
+from contracts.operations.granting import make_due_commits
 from contracts.operations.merging import Merge, hand_over_usage, merge_customers, merge_preview
 from contracts.operations.milestones import accept_milestone
 from contracts.operations.parties import (
@@ -33,11 +36,14 @@ __all__ = [
     "Merge",
     "Noted",
     "accept_milestone",
+    "adjust_commit",
+    "adjustment_facts",
     "amend",
     "apply_amendment",
     "assign_customer",
     "change_custom_field",
     "clear_arrears",
+    "close_commit",
     "create_customer",
     "create_legal_entity",
     "decline_renewal",
@@ -46,6 +52,7 @@ __all__ = [
     "end_contract",
     "end_entitlement",
     "hand_over_usage",
+    "make_due_commits",
     "merge_customers",
     "merge_preview",
     "note_arrears",
@@ -56,6 +63,7 @@ __all__ = [
     "renew_contract",
     "renew_due",
     "reopen_renewal",
+    "request_adjustment",
     "set_cap",
     "sign_contract",
     "submit_amendment",

@@ -2,10 +2,18 @@
 
 from contracts import queries
 from contracts.amending import must_not_measure_twice
-from contracts.checks import check_line_money, check_money, checked
+from contracts.checks import check_access, check_line_money, check_rule, checked
 from contracts.models import Contract, Customer
 from contracts.numbers import next_number
-from contracts.operations.writing import measured_days, write_charge, write_commit, write_line, write_override
+from contracts.operations.granting import make_commits
+from contracts.operations.writing import (
+    measured_days,
+    write_charge,
+    write_commit,
+    write_line,
+    write_override,
+    write_rule,
+)
 from contracts.renewals import last_day
 from contracts.terms import SignedTerms, term_of_contract
 from contracts.words import day_text
@@ -59,6 +67,9 @@ def sign_contract(terms: SignedTerms, *, act: Act) -> Contract:
             write_charge(contract, each)
         for commit in terms.commits:
             write_commit(contract, commit, act)
+        for rule in terms.rules:
+            write_rule(contract, rule)
+        make_commits(contract.pk, at=act.at, act=act)
         queries.terms_of([contract])  # what cannot be rated is refused here, not on billing day
     return contract
 
@@ -85,7 +96,7 @@ def _payer(terms: SignedTerms) -> Customer:
 def _signable(terms: SignedTerms) -> Period:
     if not terms.signed_by.strip():
         raise Refused("A contract needs the name of the person who signed it.")
-    if not terms.lines and not terms.commits and not terms.charges:
+    if not any((terms.lines, terms.commits, terms.charges, terms.rules)):
         raise Refused("There is nothing in this contract.")
     if terms.months < 1:
         raise Refused("A contract lasts at least a month.")
@@ -99,9 +110,7 @@ def _signable(terms: SignedTerms) -> Period:
         raise Refused(f"{terms.renews} is another customer's contract; it cannot be renewed here.")
     for line in terms.lines:
         check_line_money(line, terms.currency)
-    for commit in terms.commits:
-        check_money(commit.access_amount, terms.currency, "access")
-        check_money(commit.price, terms.currency, "price")
+    _check_access_of(terms)
     return term_of_contract(terms.start_on, terms.months, terms.time_zone)
 
 
@@ -118,3 +127,12 @@ def _must_follow(contract: Contract) -> None:
 
 def _or(agreed: int | None, usual: int) -> int:
     return usual if agreed is None else agreed
+
+
+def _check_access_of(terms: SignedTerms) -> None:
+    for commit in terms.commits:
+        check_access(commit, terms.currency)
+    for rule in terms.rules:
+        check_rule(rule, terms.currency)
+        if rule.per_seat_of not in (None, *(line.product for line in terms.lines)):
+            raise Refused(f"{rule.name} counts by {rule.per_seat_of}, which is not in this contract.")

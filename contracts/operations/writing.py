@@ -2,19 +2,28 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 from catalog.models import Product
 from contracts.checks import check_money, checked
 from contracts.commits import grant
-from contracts.models import Commit, CommitInstalment, Contract, ContractLine, Override, ScheduledCharge
+from contracts.models import Commit, CommitInstalment, CommitRule, Contract, ContractLine, Override, ScheduledCharge
 from contracts.scheduled import AgreedCharge
-from contracts.terms import AgreedCommit, AgreedLine, AgreedPrice
+from contracts.terms import AgreedAccess, AgreedCommit, AgreedLine, AgreedPrice, AgreedRule
 from governance.acts import Act, Refused
 from governance.change import change
 from pricing.charges import PerUnit
 from pricing.money import ONE, ZERO, plain
 from pricing.overriding import in_tiers
 from pricing.periods import Period, midnight
+
+# What a rule hands to the commits it makes, and both take from what was agreed; and what a rule has besides.
+ACCESS = (
+    "name", "access_amount", "price", "product_keys", "priority", "kind", "unit", "worth", "product_tags", "is_gated",
+    "rollover_percent", "rollover_limit", "rollover_months",
+)  # fmt: skip
+RULE = ("cycle_months", "lasts_months", "per_seat_of", "threshold", "monthly_limit")
 
 
 def write_line(contract: Contract, line: AgreedLine, position: int) -> ContractLine:
@@ -88,21 +97,50 @@ def write_charge(contract: Contract, agreed: AgreedCharge) -> ScheduledCharge:
 
 
 def write_commit(contract: Contract, agreed: AgreedCommit, act: Act, *, start_at: datetime | None = None) -> Commit:
-    """A commit to the end of the contract, from its start unless said, with its instalments, granted."""
-    commit = Commit(
+    """A commit to the end of the contract, from its start unless said, with its instalments.
+
+    Granted, unless it waits for its payment.
+    """
+    start = start_at or contract.start_at
+    commit = Commit(contract=contract, **_access(agreed), start_at=start, end_at=contract.end_at)
+    return _granted(commit, _instalments(agreed, commit), act)
+
+
+def write_rule(contract: Contract, agreed: AgreedRule) -> CommitRule:
+    """What makes commits as long as the contract lasts. It makes none yet."""
+    rule = CommitRule(
         contract=contract,
-        name=agreed.name,
-        access_amount=agreed.access_amount,
-        price=agreed.price,
-        product_keys=list(agreed.product_keys),
-        priority=agreed.priority,
-        start_at=start_at or contract.start_at,
+        **_access(agreed),
+        when=CommitRule.When.EVERY_CYCLE if agreed.threshold is None else CommitRule.When.BELOW_THRESHOLD,
+        start_at=contract.start_at,
         end_at=contract.end_at,
+        **{name: getattr(agreed, name) for name in RULE},
     )
-    commit.save()
-    CommitInstalment.objects.bulk_create(_instalments(agreed, commit))
-    with change("commit.granted", commit, act) as granted:
-        grant(commit, act=act, change=granted)
+    checked(rule).save()
+    return rule
+
+
+def write_made(
+    rule: CommitRule, number: int, period: Period, access: Decimal, price: Decimal, invoice_at: datetime, act: Act
+) -> Commit:
+    """The commit that a rule makes: on its terms, so many units of it for so much, invoiced at an instant."""
+    terms = {name: getattr(rule, name) for name in ACCESS} | {"access_amount": access, "price": price}
+    commit = Commit(contract=rule.contract, rule=rule, number=number, **terms, start_at=period.start, end_at=period.end)
+    instalment = CommitInstalment(commit=commit, number=1, amount=price, invoice_at=invoice_at)
+    return _granted(commit, [instalment] if price else [], act.saying(f"{rule.name}, as agreed"))
+
+
+def _access(agreed: AgreedAccess) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value := getattr(agreed, name), tuple) else value for name in ACCESS}
+
+
+def _granted(commit: Commit, instalments: list[CommitInstalment], act: Act) -> Commit:
+    waits = commit.is_gated and commit.price
+    with change("commit.agreed" if waits else "commit.granted", commit, act) as row:
+        commit.save()
+        CommitInstalment.objects.bulk_create(instalments)
+        if not waits:
+            grant(commit, act=act, change=row)
     return commit
 
 
@@ -141,6 +179,8 @@ def _must_be_one_price(price: AgreedPrice) -> None:
 
 def _instalments(agreed: AgreedCommit, commit: Commit) -> list[CommitInstalment]:
     """When its price is invoiced: all of it at the start unless instalments were agreed, which must come to it."""
+    if agreed.is_gated and len(agreed.instalments) > 1:
+        raise Refused(f"{agreed.name} waits for its payment, so it is paid at once.")
     if not agreed.instalments:
         return [CommitInstalment(commit=commit, number=1, amount=agreed.price, invoice_at=commit.start_at)]
     contract = commit.contract

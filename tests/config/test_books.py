@@ -12,7 +12,7 @@ from pytest_django import DjangoDbBlocker
 
 from config.books import INVARIANTS, breaches
 from contracts.operations import renew_contract, sign_contract
-from contracts.terms import AgreedLine, AgreedPrice, SignedTerms
+from contracts.terms import AgreedCommit, AgreedLine, AgreedPrice, AgreedRule, SignedTerms
 from governance.entities import Entity
 from governance.models import ExternalId
 from integrations import outbox
@@ -103,9 +103,22 @@ BREAKS = {
         """UPDATE invoicing_invoiceline SET waterfall = jsonb_set(waterfall, '{0,units}', '"-1"')
             WHERE kind = 'drawdown'""",
     ],
-    "Every commit was granted once, by what it gives access to.": [
+    "Every commit was granted once, by what it gives access to; one that waits for its payment, once it is paid.": [
         "DELETE FROM contracts_commitentry WHERE kind = 'grant'",
         "UPDATE contracts_commitentry SET amount = 41 WHERE kind = 'grant'",
+    ],
+    "What was refunded of a commit was credited on an invoice that sold it.": [
+        "UPDATE contracts_commitentry SET kind = 'refund' WHERE kind = 'draw'",
+    ],
+    "What expired left nothing but what rolled over at that instant.": [
+        "UPDATE contracts_commitentry SET balance_after = balance_after + 1 WHERE kind = 'expiry'",
+    ],
+    "What rolled over was taken from one commit, and is what the other gives access to.": [
+        "UPDATE contracts_commit SET access_amount = 6 WHERE rolled_from_id IS NOT NULL",
+        "DELETE FROM contracts_commitentry WHERE kind = 'rollover'",
+    ],
+    "Of a contract that is over, billed and out of grace nothing is left but what is committed and was not used.": [
+        "UPDATE contracts_commit SET balance = 1 WHERE name = 'Gift'",
     ],
     "Every journal entry balances and has at least two postings.": [
         "UPDATE ledger_posting SET debit = debit + 1 WHERE debit > 0",
@@ -211,6 +224,9 @@ def _live() -> None:
     whose = (cast.customer("fabrikam"), cast.seller(), version, "USD", cast.START_ON, 3)
     second = sign_contract(SignedTerms(*whose, lines, "Fay Fabrikam", overrides=[price]), act=act("Signed", cast.NOW))
     renew_contract(second, act=act("They like it", cast.NOW))
+    allowance = AgreedRule("Allowance", Decimal(10), rollover_percent=Decimal(50), rollover_months=1)
+    cast.contract_with(allowance, customer=cast.customer("tailspin"))
+    cast.contract_with(commits=[AgreedCommit("Gift", Decimal(10))], customer=cast.customer("tailspin"), months=1)
     use("january", 8_000_000, 1_000_000)
     use("february", 8_000_000, 1_000_000, datetime(2026, 2, 15, tzinfo=UTC))
     for through in (FEB, MAR):

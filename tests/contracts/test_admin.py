@@ -253,7 +253,7 @@ def test_a_contract_is_told_on_one_page(ben: User, signed_in: Any, contract: Con
     for told in (
         "Contoso Ltd", "Quoin Inc.", "Signed by Dan Contoso", "Standard USD v1", "Upcoming",
         "First 10,000,000 at $2.50 per million, then $2.00 per million", "15\u00a0% off", "monthly, in arrears",
-        "1 Jan – 31 Dec 2026", "$40.00 of usage for $36.00", "+$40.00", "Grant",
+        "1 Jan – 31 Dec 2026", "$40.00 of usage for $36.00", "$40.00</strong> left",
     ):  # fmt: skip
         assert told in text, told
 

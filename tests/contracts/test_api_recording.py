@@ -73,6 +73,26 @@ def test_a_contract_is_recorded_as_it_was_signed() -> None:
     assert Change.objects.get(name="contract.signed").by_name == "key import"
 
 
+def test_rules_that_make_commits_are_recorded_and_read_back() -> None:
+    monthly = {"name": "Credits", "access": "1000", "unit": "credit", "worth": "0.01", "rollover_percent": "50",
+               "rollover_months": 1}  # fmt: skip
+    recharge = {"name": "Recharge", "access": "100", "price": TEN, "threshold": "20", "monthly_limit": TEN}
+    answer = post(given(commit_rules=[monthly, recharge]))
+    assert answer.status_code == 201, answer.json()
+    first, second = sorted(answer.json()["commit_rules"], key=lambda each: each["name"])
+    assert first["says"] == "1,000 credits every month, to be used within 1 month"
+    assert (first["unit"], first["worth"], first["rollover_percent"], first["threshold"]) == (
+        "credit",
+        "0.01",
+        "50",
+        None,
+    )
+    assert second["says"] == (
+        "$100.00 for $10.00 whenever less than $20.00 is left, at most $10.00 a month, to be used within 1 month"
+    )
+    assert (second["when"], second["unit"], second["monthly_limit"]["amount"]) == ("below_threshold", "USD", "10.00")
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [
@@ -82,6 +102,8 @@ def test_a_contract_is_recorded_as_it_was_signed() -> None:
         ({"lines": [], "commits": []}, 409, "There is nothing in this contract."),
         ({"start_on": "9999-12-31"}, 400, "start_on"),
         ({"commits": [{"name": "Prepaid", "access": TEN, "price": TEN, "product_keys": ["setup"]}]}, 400, "setup"),
+        ({"commit_rules": [{"name": "Credits", "access": "0"}]}, 409, "must give access to something"),
+        ({"commit_rules": [{"name": "Credits", "access": 5}]}, 400, "access"),
         ({"start_on": "2020-01-01"}, 409, "no published prices at the start"),
         (
             {"lines": [{"product": "input-tokens", "minimum": {"amount": "1", "currency": "EUR"}}]},

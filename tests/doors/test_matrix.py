@@ -376,6 +376,7 @@ def route(line: str, of: Chain) -> tuple[str, str]:
         "<uuid:correction>": "00000000-0000-0000-0000-000000000000",
         "<uuid:charge>": "00000000-0000-0000-0000-000000000000",
         "<uuid:outcome>": str(Outcome.objects.filter(customer_key=of.customer.key).values_list("pk", flat=True)[0]),
+        "<uuid:commit>": str(of.contract.commits.get().pk),
         "<str:unit>": "credit",
         "<str:key>": of.customer.key if pattern.startswith("customers/") else "<str:key>",
         "<str:customer>": of.customer.key,
@@ -439,10 +440,10 @@ def test_ben_at_the_api_and_the_customer_he_does_not_serve(world: World) -> None
     client, told, before = signed_in("ben"), [], state()
     for line in API:
         method, path = route(line, world.fabrikam)
-        if not line.split(" ")[1].startswith(("customers", "contracts", "quotes", "invoices")):
+        if not line.split(" ")[1].startswith(("customers", "contracts", "commits", "quotes", "invoices")):
             continue
         response = client.generic(method, path, '{"because": "x"}', content_type="application/json")
-        about_one = "<str" in line
+        about_one = "<str" in line or "<uuid:commit" in line
         if (about_one and response.status_code not in (403, 404)) or mentions(response.content, world.fabrikam):
             told.append(f"{line}: {response.status_code}")
     assert told == []

@@ -1,7 +1,7 @@
 """Two customers with all there is to them: Contoso, which Ben serves, and Fabrikam, which he does not."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.db.models import Model
 
 from contracts import operations as contracts
 from contracts.models import Contract, Customer
+from contracts.terms import AgreedRule
 from governance.models import Change, ExternalId
 from integrations import inbox, outbox
 from invoicing import operations as invoicing
@@ -56,6 +57,8 @@ def build() -> World:
         cast.signed_contract(to=buyer, title=f"For {buyer.name}", **given)
         for buyer, given in zip(buyers, terms, strict=True)
     ]
+    # From next year on, so that nothing of it is billed yet.
+    cast.contract_with(AgreedRule("Monthly credits", Decimal(100), unit="credit"), start_on=date(2027, 1, 1))
     for buyer in (*buyers, None):
         use(buyer.key if buyer else "nobody")
     flag()
