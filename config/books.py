@@ -231,6 +231,13 @@ INVARIANTS = [
         WHERE v.status = 'accepted' AND (c.id IS NULL OR c.signed_by <> v.decided_by)
         """,
     ),
+    Invariant(
+        "A contract of a package is of a version that was published.",
+        """
+        SELECT c.number FROM contracts_contract c JOIN contracts_packageversion v ON v.id = c.package_version_id
+        WHERE v.status <> 'published'
+        """,
+    ),
     # ---- the trail
     Invariant(
         "Every change says who and why.",

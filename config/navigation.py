@@ -36,6 +36,7 @@ GROUPS: list[tuple[str, list[Item]]] = [
         [
             ("Products", "inventory_2", "catalog.product"),
             ("Rate cards", "sell", "catalog.ratecard"),
+            ("Packages", "package_2", "contracts.package"),
             ("Features", "extension", "catalog.feature"),
             ("Selection rules", "alt_route", "catalog.selectionrule"),
         ],

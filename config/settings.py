@@ -263,6 +263,7 @@ FLAG_SILENCE_WAIT_HOURS = env.int("FLAG_SILENCE_WAIT_HOURS", default=2)  # after
 FLAG_DUPLICATES = env.int("FLAG_DUPLICATES", default=100)  # a day of one customer; fewer are no burst
 FLAG_DUPLICATES_SHARE = Decimal(env.str("FLAG_DUPLICATES_SHARE", default="0.5"))  # of what is counted that day
 HOLD_ON_FLAGS = env.list("HOLD_ON_FLAGS", default=["spike"])
+SIGN_UPS_AN_HOUR = env.int("SIGN_UPS_AN_HOUR", default=10)  # on the packages' pages, from one address
 EVENT_STORE_URL = env.str("EVENT_STORE_URL", default="")  # a ClickHouse to keep usage events in; empty: PostgreSQL
 EVENT_STORE_CLUSTER = env.str("EVENT_STORE_CLUSTER", default="")  # the name of its cluster; empty: it stands alone
 

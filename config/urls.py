@@ -37,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("q/", include("quoting.portal")),
     path("i/", include("invoicing.portal")),
     path("a/", include("config.account")),
+    path("signup/", include("invoicing.signup")),
     path("hooks/", include("integrations.webhooks")),
 ]
 

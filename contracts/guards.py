@@ -193,3 +193,64 @@ def ends_only(reason: str) -> list[pgtrigger.Trigger]:
             """,
         ),
     ]
+
+
+def published_package_stays() -> list[pgtrigger.Trigger]:
+    """A version of a package is published with every approval; from then on it never changes, and neither is deleted.
+
+    One that was withdrawn stays so.
+    """
+    return [
+        pgtrigger.Trigger(
+            name="published_after_approval",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Insert | pgtrigger.Update,
+            func="""
+                IF NEW.status <> 'published' OR (TG_OP = 'UPDATE' AND OLD.status = 'published') THEN
+                    RETURN NEW;
+                END IF;
+                IF TG_OP = 'UPDATE' AND NOT EXISTS (
+                    SELECT FROM governance_approvalpolicy policy
+                    WHERE policy.subject_type = 'contracts.packageversion' AND policy.watched = 'publication'
+                        AND policy.is_active AND policy.above < 1 AND NOT EXISTS (
+                            SELECT FROM governance_approvalrequest request
+                            WHERE request.policy_id = policy.id AND request.subject_type = policy.subject_type
+                                AND request.subject_id = NEW.id::text AND request.status = 'approved')
+                ) THEN
+                    RETURN NEW;
+                END IF;
+                RAISE EXCEPTION 'a package is published with approval' USING ERRCODE = 'restrict_violation';
+            """,
+        ),
+        pgtrigger.Trigger(
+            name="published_stays",
+            when=pgtrigger.Before,
+            operation=pgtrigger.Update | pgtrigger.Delete,
+            func="""
+                IF TG_OP = 'UPDATE' AND OLD.status = 'draft' AND NEW.package_id = OLD.package_id THEN
+                    RETURN NEW;
+                END IF;
+                RAISE EXCEPTION 'a version of a package never changes' USING ERRCODE = 'restrict_violation';
+            """,
+        ),
+    ]
+
+
+def part_of_a_draft() -> pgtrigger.Trigger:
+    """What a version of a package holds is written while it is a draft."""
+    return pgtrigger.Trigger(
+        name="part_of_a_draft",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+        declare=[("state", "text")],
+        func="""
+            SELECT status INTO state FROM contracts_packageversion
+                WHERE id = CASE WHEN TG_OP = 'INSERT' THEN NEW.version_id ELSE OLD.version_id END FOR SHARE;
+            IF state = 'draft' AND NOT (TG_OP = 'UPDATE' AND NEW.version_id <> OLD.version_id) THEN
+                IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+                RETURN NEW;
+            END IF;
+            RAISE EXCEPTION 'a package changes only while its version is a draft'
+                USING ERRCODE = 'restrict_violation';
+        """,
+    )

@@ -108,6 +108,7 @@ def next_terms(contract: Contract) -> SignedTerms:
         payment_terms_days=contract.payment_terms_days,
         invoice_months=contract.invoice_months,
         renewal=rule_of(contract),
+        package_version=contract.package_version,
     )
 
 

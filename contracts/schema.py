@@ -174,6 +174,8 @@ class ContractOut(serializers.Serializer[Any]):
     status = serializers.ChoiceField(Contract.Status.choices)
     rate_card = serializers.CharField()
     pinned_version = serializers.IntegerField(allow_null=True, help_text="Null: the version in force applies.")
+    package = serializers.CharField(allow_null=True, help_text="Null: it was not signed from a package.")
+    package_version = serializers.IntegerField(allow_null=True)
     currency = serializers.CharField()
     time_zone = serializers.CharField()
     anchor_day = serializers.IntegerField(allow_null=True, help_text="Null: cycles begin on the day of the start.")
@@ -210,6 +212,8 @@ def contract_shape(contract: Contract, then: AsOf | None = None) -> dict[str, An
         "status": contract.status,
         "rate_card": contract.rate_card.key,
         "pinned_version": contract.pinned_version.number if contract.pinned_version else None,
+        "package": contract.package_version.package.key if contract.package_version else None,
+        "package_version": contract.package_version.number if contract.package_version else None,
         "currency": contract.currency,
         "time_zone": contract.time_zone,
         "anchor_day": contract.anchor_day,

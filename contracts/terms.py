@@ -17,7 +17,7 @@ from contracts.agreed_commits import AgreedAccess as AgreedAccess
 from contracts.agreed_commits import AgreedCommit as AgreedCommit
 from contracts.agreed_commits import AgreedInstalment as AgreedInstalment
 from contracts.agreed_commits import AgreedRule as AgreedRule
-from contracts.models import Contract, ContractLine, Customer, LegalEntity
+from contracts.models import Contract, ContractLine, Customer, LegalEntity, PackageVersion
 from contracts.overrides import AgreedOverride, overridden
 from contracts.overrides import AgreedPrice as AgreedPrice
 from contracts.scheduled import AgreedCharge, DealCharge, end_of_day
@@ -116,6 +116,7 @@ class SignedTerms:
     payer: Customer | None = None
     invoice_months: int = 1
     renewal: RenewalRule = RenewalRule()
+    package_version: PackageVersion | None = None
 
     @property
     def time_zone(self) -> str:

@@ -26,6 +26,7 @@ SCOPES = {
     "entitlements:read": "Read what customers may use, and check whether they may",
     "contracts:write": "Record contracts that were signed elsewhere, without approvals",
     "contracts:amend": "Amend contracts, within the approvals",
+    "signups:write": "Sign customers up to packages that are open",
     "quotes:read": "Read quotes",
     "quotes:write": "Draft and send quotes, within the approvals",
     "invoices:read": "Read invoices and their documents",

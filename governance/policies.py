@@ -24,6 +24,7 @@ DEFAULTS = [
         DEAL_DESK,
     ),
     ("Credit given by an amendment", "contracts.amendment", "credit_given", Decimal(1000), FINANCE),
+    ("Publication of packages", "contracts.packageversion", "publication", Decimal(0), FINANCE),
     ("Publication of prices", "catalog.ratecardversion", "publication", Decimal(0), FINANCE),
 ]
 

@@ -61,6 +61,8 @@ MATRIX: dict[str, list[str]] = {
         "metering.add_outcomedefinition",
         "metering.change_outcomedefinition",
         "view:contracts",
+        *(f"contracts.{verb}_{thing}" for thing in ("package", "packageversion") for verb in ("add", "change")),
+        "contracts.publish_packageversion",
         "view:quoting",
         "invoicing.view_unpricedusage",
         SEE_ALL,

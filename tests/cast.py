@@ -15,9 +15,21 @@ from catalog.models import Feature, Product, RateCard, RateCardVersion
 from config.cast import CAST
 from contracts import operations as contracts
 from contracts.changes import ChangeContract
-from contracts.models import Amendment, Contract, Customer, CustomField, EntitlementOverride, LegalEntity, UsageCap
+from contracts.models import (
+    Amendment,
+    Contract,
+    Customer,
+    CustomField,
+    EntitlementOverride,
+    LegalEntity,
+    Package,
+    PackageVersion,
+    UsageCap,
+)
+from contracts.operations.packages import Request
+from contracts.packages import PackagedLine, PackageTerms
 from contracts.scheduled import AgreedCharge
-from contracts.terms import AgreedLine, AgreedRule, SignedTerms
+from contracts.terms import AgreedCommit, AgreedLine, AgreedRule, SignedTerms
 from governance import approvals, roles
 from governance.acts import Act
 from governance.change import change
@@ -34,6 +46,7 @@ from metering.outcomes.reports import Report
 from metering.outcomes.settlement import settle_due
 from metering.registry.aliases import define_alias
 from pricing.charges import Charge, Flat, Graduated, PerUnit, Tier
+from pricing.money import ZERO
 from pricing.periods import Period
 from quoting import operations as quoting
 from quoting.models import Quote, QuoteVersion
@@ -164,6 +177,40 @@ def standard_card() -> RateCardVersion:
     """Version 1 of Standard USD, published with finance's approval: the two kinds of tokens and the platform fee."""
     published = card().versions.filter(number=1).first()
     return published or publish({"input-tokens": INPUT, "output-tokens": OUTPUT, "platform-fee": FEE})
+
+
+def starter(**fields: Any) -> PackageTerms:
+    """A year on Standard USD: a tenth off the input tokens, the platform fee, and a credit of $5."""
+    given: dict[str, Any] = {
+        "rate_card": standard_card().card,
+        "months": 12,
+        "lines": [
+            PackagedLine(product("input-tokens"), discount_percent=Decimal(10)),
+            PackagedLine(product("platform-fee"), quantity=Decimal(1)),
+        ],
+        "commits": [AgreedCommit("Welcome credit", Decimal(5), ZERO)],
+    }
+    return PackageTerms(**(given | fields))
+
+
+def package(terms: PackageTerms | None = None, *, key: str = "starter", at: datetime = NOW) -> PackageVersion:
+    """The next version of a package, drafted and published by Ann with finance's approval."""
+    policies()
+    found = Package.objects.filter(key=key).first() or contracts.create_package(
+        key=key, name=key.title(), legal_entity=seller(), act=act("ann", "For those who start", at)
+    )
+    draft = contracts.draft_package(found, terms or starter(), act=act("ann", "What starters need", at))
+    contracts.submit_package(draft, act=act("ann", "Please check", at))
+    approve_all(draft, "cara", at)
+    return contracts.publish_package(draft, act=act("ann", "Agreed", at))
+
+
+def signed_up(key: str = "1", customer_key: str = "northwind", *, at: datetime = NOW, **fields: Any) -> Contract:
+    """Northwind signs the latest version of the starter package, which is published if there is none."""
+    found = Package.objects.filter(key="starter", versions__status="published").first() or package().package
+    buyer = {"key": customer_key, "name": "Northwind", "email": "ap@northwind.test"}
+    wanted = Request("key shop", key, buyer, "Nora North", **fields)
+    return contracts.sign_up(found, wanted, act=Act(None, "key shop", "Signed up", at))[0]
 
 
 def costs_features_and_rules() -> None:

@@ -15,10 +15,16 @@ from contracts import custom_fields, operations
 from contracts.account import link_to
 from contracts.admin.commits import CommitAdmin as CommitAdmin
 from contracts.admin.entitlements import EntitlesCustomers, may_use
-from contracts.admin.filters import FollowsFilter, OfCustomerFilter, PinsFilter, SellsFilter, custom_filters
+from contracts.admin.filters import (
+    FollowsFilter,
+    OfCustomerFilter,
+    PackageFilter,
+    PinsFilter,
+    SellsFilter,
+    custom_filters,
+)
 from contracts.admin.forms import (
     AcceptForm,
-    BecauseForm,
     CustomerForm,
     CustomFieldForm,
     EndForm,
@@ -27,7 +33,9 @@ from contracts.admin.forms import (
     customer_form,
 )
 from contracts.admin.merging import MERGE, MergePage
+from contracts.admin.packages import PackageAdmin, PackageVersionAdmin
 from contracts.admin.renewals import RenewalPages
+from contracts.admin.saving import SavedByOperations
 from contracts.charges_page import shown_charges
 from contracts.entitlement_words import shown_caps
 from contracts.models import Arrears, Commit, Contract, Customer, CustomField, LegalEntity, ScheduledCharge
@@ -48,6 +56,15 @@ from governance.admin_base import GovernedAdmin, operation
 from governance.doors import belonging, may, visible
 from pricing.money import plain
 
+__all__ = [
+    "CommitAdmin",
+    "ContractAdmin",
+    "CustomerAdmin",
+    "LegalEntityAdmin",
+    "PackageAdmin",
+    "PackageVersionAdmin",
+]
+
 COLOURS = {"running": "success", "upcoming": "info", "over": "", "ended": "danger"}
 SEE_ENTITLEMENTS = "contracts.view_entitlementoverride"
 # What other apps know of a customer, by the name of their list in the admin: theirs are above, so not imported.
@@ -56,21 +73,6 @@ LISTS = [
     ("Invoices", "invoicing_invoice", "of"),
     ("Payments", "invoicing_payment", "of"),
 ]
-
-
-class SavedByOperations(GovernedAdmin):
-    """A form whose reason goes with the change. Who may only look gets no reason to fill in."""
-
-    operations_for_saving = True
-    form: type[BecauseForm]
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = list(self.form.Meta.fields)  # type: ignore[attr-defined]
-        may_save = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        return [(None, {"fields": [*fields, "because"] if may_save else fields})]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["key"] if obj else []
 
 
 @admin.register(Customer)
@@ -220,7 +222,16 @@ class ContractAdmin(RenewalPages):
     """What was agreed, on one page."""
 
     list_display = ["number", "customer", "standing", "shown_prices", "starts", "ends", "currency", "signed_by"]
-    list_filter = ["status", OfCustomerFilter, FollowsFilter, PinsFilter, SellsFilter, "legal_entity", "currency"]
+    list_filter = [
+        "status",
+        OfCustomerFilter,
+        FollowsFilter,
+        PinsFilter,
+        SellsFilter,
+        PackageFilter,
+        "legal_entity",
+        "currency",
+    ]
     list_select_related = ["customer", "rate_card", "pinned_version__card"]
     search_fields = ["number", "customer__name", "customer__key", "payer__name", "opportunity_key"]
     actions_detail = ["note", "accept_milestone", "renew", "decline", "reopen", "end"]

@@ -4,13 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from catalog.models import Product, RateCard, RateCardVersion
 from contracts.audience import followers_of, following, pinning, selling
 from contracts.custom_fields import Type, defined, held
-from contracts.models import Customer, CustomField
+from contracts.models import Contract, Customer, CustomField, Package
 from governance import clock
 from governance.doors import belonging, visible
 
@@ -114,3 +114,16 @@ def _custom_filter(field: CustomField) -> type[admin.SimpleListFilter]:
             return queryset.filter(custom__contains={field.key: held(field, self.value())})
 
     return CustomFilter
+
+
+class PackageFilter(ByKey):
+    """Contracts signed from a package, or from this version of it."""
+
+    title, parameter_name = "package", "package"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(package.pk), package.name) for package in Package.objects.all()]
+
+    def found(self, key: UUID) -> Any:
+        signed = Contract.objects.filter(Q(package_version__package=key) | Q(package_version=key))
+        return signed.values("pk")

@@ -10,7 +10,7 @@ from django.core.validators import validate_email
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from contracts import custom_fields
-from contracts.models import BillingContact, Customer, CustomField, LegalEntity, ScheduledCharge
+from contracts.models import BillingContact, Customer, CustomField, LegalEntity, Package, ScheduledCharge
 from contracts.operations import Contact, Noted
 from governance import external_ids
 from governance.acts import Refused
@@ -228,6 +228,20 @@ class AdjustForm(ReasonForm):
         widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
         help_text="Above zero gives, below zero takes away.",
     )
+
+
+class PackageForm(BecauseForm):
+    """A package: what its page says about it. What it holds is said by its versions."""
+
+    class Meta:
+        model = Package
+        fields = ("key", "name", "description", "audience", "legal_entity", "is_open")
+        help_texts = {"key": "Part of the address of its page. It never changes."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "description" in self.fields:
+            self.fields["description"].widget.attrs["rows"] = 3
 
 
 class EndForm(ReasonForm):

@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from contracts.api import caps, commits, entitlements
+from contracts.api import caps, commits, entitlements, packages
 from contracts.api.customers import CustomersView, CustomerView, CustomFieldsView, MergeView
 from contracts.api.paging import Pages, having, within_sight
 from contracts.api.recording import recorded_terms
@@ -47,7 +47,9 @@ class OfContracts(generics.GenericAPIView[Contract]):
     pagination_class = Pages
     filter_backends = []
     queryset = (
-        Contract.objects.select_related("customer", "payer", "rate_card", "pinned_version", "renews")
+        Contract.objects.select_related(
+            "customer", "payer", "rate_card", "pinned_version", "package_version__package", "renews"
+        )
         .prefetch_related(
             "lines__product",
             "commits__instalments",
@@ -273,4 +275,5 @@ urlpatterns = [
     path("contracts/<str:number>/charges/<uuid:charge>/accept", AcceptView.as_view(), name="accept-milestone"),
     path("renewals", RenewalsView.as_view(), name="renewals"),
     *commits.urlpatterns,
+    *packages.urlpatterns,
 ]

@@ -5,6 +5,7 @@ from contracts.models.amendments import Amendment
 from contracts.models.charges import ScheduledCharge
 from contracts.models.commits import Commit, CommitEntry, CommitInstalment, CommitRule, CommitTerms
 from contracts.models.entitlements import Arrears, CapReading, EntitlementOverride, UsageCap
+from contracts.models.packages import Package, PackageCommit, PackageLine, PackageVersion, SignUp
 from contracts.models.parties import (
     AMOUNT,
     PERCENT,
@@ -35,6 +36,11 @@ __all__ = [
     "EntitlementOverride",
     "LegalEntity",
     "Override",
+    "Package",
+    "PackageCommit",
+    "PackageLine",
+    "PackageVersion",
     "ScheduledCharge",
+    "SignUp",
     "UsageCap",
 ]

@@ -59,6 +59,9 @@ class Contract(Entity, Lifecycle):
         related_name="pinned_as_base_by",
         help_text="the version of the base card that fills what the pinned one leaves out",
     )
+    package_version = models.ForeignKey(
+        "PackageVersion", models.PROTECT, null=True, blank=True, related_name="contracts", help_text="signed from"
+    )
     renews = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="renewed_by")
     currency = models.CharField(max_length=3)
     time_zone = models.CharField(max_length=60)

@@ -1,4 +1,4 @@
-"""The verbs of contracts: keep customers and sellers, sign, amend, renew, end; say what one customer may use."""
+"""The verbs of contracts: keep the parties and packages; sign, sign up, amend, renew, end; say what one may use."""
 
 from contracts.operations.adjusting import adjust_commit, adjustment_facts, request_adjustment
 from contracts.operations.amending import (
@@ -18,6 +18,15 @@ from contracts.operations.fields import change_custom_field, define_custom_field
 from contracts.operations.granting import make_due_commits
 from contracts.operations.merging import Merge, hand_over_usage, merge_customers, merge_preview
 from contracts.operations.milestones import accept_milestone
+from contracts.operations.packages import (
+    create_package,
+    draft_package,
+    publish_package,
+    sign_up,
+    submit_package,
+    update_package,
+    withdraw_package,
+)
 from contracts.operations.parties import (
     Contact,
     Noted,
@@ -46,9 +55,11 @@ __all__ = [
     "close_commit",
     "create_customer",
     "create_legal_entity",
+    "create_package",
     "decline_renewal",
     "define_custom_field",
     "draft_amendment",
+    "draft_package",
     "end_contract",
     "end_entitlement",
     "hand_over_usage",
@@ -58,6 +69,7 @@ __all__ = [
     "note_arrears",
     "note_of_contract",
     "override_entitlement",
+    "publish_package",
     "redraft_amendment",
     "remove_cap",
     "renew_contract",
@@ -66,9 +78,13 @@ __all__ = [
     "request_adjustment",
     "set_cap",
     "sign_contract",
+    "sign_up",
     "submit_amendment",
+    "submit_package",
     "unassign_customer",
     "update_customer",
     "update_legal_entity",
+    "update_package",
     "withdraw_amendment",
+    "withdraw_package",
 ]

@@ -33,6 +33,7 @@ def sign_contract(terms: SignedTerms, *, act: Act) -> Contract:
         rate_card=terms.rate_card_version.card,
         pinned_version=None if terms.follows_card else terms.rate_card_version,
         pinned_base=None if terms.follows_card else terms.base_version,
+        package_version=terms.package_version,
         renews=terms.renews,
         first_agreed_at=(terms.renews.first_agreed_at or terms.renews.signed_at) if terms.renews else None,
         currency=terms.currency,

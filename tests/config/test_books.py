@@ -166,6 +166,13 @@ BREAKS = {
         "UPDATE contracts_contract SET signed_by = 'Eve Stranger'",
         "DELETE FROM contracts_contract",
     ],
+    "A contract of a package is of a version that was published.": [
+        without(
+            "contracts_packageversion",
+            "a_published_package_has_number_and_date",
+            "UPDATE contracts_packageversion SET status = 'draft'",
+        ),
+    ],
     "Every change says who and why.": [
         without("governance_change", "change_says_who_and_why", "UPDATE governance_change SET because = '  '"),
         without("governance_change", "change_says_who_and_why", "UPDATE governance_change SET by_name = ''"),
@@ -227,6 +234,7 @@ def _live() -> None:
     allowance = AgreedRule("Allowance", Decimal(10), rollover_percent=Decimal(50), rollover_months=1)
     cast.contract_with(allowance, customer=cast.customer("tailspin"))
     cast.contract_with(commits=[AgreedCommit("Gift", Decimal(10))], customer=cast.customer("tailspin"), months=1)
+    cast.signed_up()
     use("january", 8_000_000, 1_000_000)
     use("february", 8_000_000, 1_000_000, datetime(2026, 2, 15, tzinfo=UTC))
     for through in (FEB, MAR):

@@ -140,6 +140,15 @@ GUARDS = [
         " WHERE status = 'draft'",
         "one_live_draft_per_card",
     ),
+    Guard("a published package stays", "UPDATE contracts_packageversion SET months = 1", "never changes"),
+    Guard("a published package is not deleted", "DELETE FROM contracts_packageversion", "never changes"),
+    Guard("a package keeps its lines", "UPDATE contracts_packageline SET discount_percent = 99", "while its version"),
+    Guard("a package keeps its commits", "DELETE FROM contracts_packagecommit", "while its version"),
+    Guard(
+        "a package is published with approval",
+        again("contracts_packageversion", id=NEW_ID, number="9"),
+        "published with approval",
+    ),
     Guard("published prices stay", "UPDATE catalog_rate SET cycle_months = 12", "only while their version is a draft"),
     Guard("an event counts once", again("metering_usageidentity"), "metering_usageidentity_pkey"),
     # ------------------------------------------------------------ what was signed, what was sent

@@ -14,6 +14,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from catalog import operations as catalog
 from catalog.models import RateCardVersion
+from contracts import operations as contracts
+from contracts.models import Package
 from governance.doors import belonging
 from governance.keys import SCOPES
 from governance.models import ApprovalPolicy, ApprovalRequest, Change, ExternalId, SystemKey
@@ -42,6 +44,7 @@ def world(db: None) -> World:
     world = build()
     catalog.draft_version(cast.card(), act=cast.act("ann"))
     quoting.submit(cast.quote_for_contoso(title="Another"), act=cast.act("ben"))
+    contracts.draft_package(Package.objects.get(), act=cast.act("ann"))
     cast.system_key("catalog:read")
     return world
 

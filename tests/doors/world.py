@@ -50,6 +50,7 @@ def build() -> World:
         cast.person(name)
     install_accounts()
     cast.costs_features_and_rules()
+    cast.package()
     buyers = [cast.contoso(), fabrikam()]
     # Small discounts for Fabrikam: nobody was asked to agree, so that Ben asked nothing about it.
     terms: list[dict[str, Any]] = [{}, {"discount": "5", "commit": ("40", "38")}]
