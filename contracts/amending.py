@@ -13,7 +13,7 @@ from typing import Any
 
 from django.utils.text import capfirst
 
-from catalog.models import Product
+from catalog.models import Product, RateCardVersion
 from contracts.changes import (
     NEXT_CYCLE,
     POLICY,
@@ -23,13 +23,14 @@ from contracts.changes import (
     Change,
     ChangeContract,
     ChangeLine,
+    ChangePackage,
     ChangeTerm,
     EndLine,
     Reactivate,
     SetPrice,
 )
 from contracts.checks import check_line_money, check_money
-from contracts.models import Contract, ContractLine, Override
+from contracts.models import Contract, ContractLine, Override, PackageVersion
 from contracts.terms import AgreedCommit, ContractTerm
 from contracts.words import amount_text, day_text, percent_text, quantity_text
 from governance.acts import Refused
@@ -53,6 +54,8 @@ class Amended:
     products: Mapping[str, Product]
     effective_at: datetime
     at: datetime
+    pins: Mapping[str, RateCardVersion] = field(default_factory=dict)
+    packages: Mapping[tuple[str, int | None], PackageVersion] = field(default_factory=dict)
     added: list[ContractLine] = field(default_factory=list)
     moved: list[ContractLine] = field(default_factory=list)
     overrides: list[Override] = field(default_factory=list)
@@ -91,6 +94,7 @@ class Amended:
             "discount_percent": _said(change.discount_percent, line.discount_percent),
             "discount_amount": _said(change.discount_amount, line.discount_amount),
             "minimum": minimum,
+            **self._pinned(change.pinned, line.prices, line.pinned_version),
         }
         if all(getattr(line, name) == value for name, value in fields.items()):
             raise Refused(f"{line.product.name} is so already.")
@@ -114,7 +118,7 @@ class Amended:
             discount_percent=change.discount_percent,
             discount_amount=change.discount_amount,
             minimum=change.minimum,
-            prices=change.prices,
+            **self._pinned(change.pinned, change.prices, None),
             start_at=self.effective_at,
             end_at=self._after(change.last_day) if change.last_day else self.contract.end_at,
         )
@@ -224,6 +228,14 @@ class Amended:
                 words = getattr(self.contract, f"get_{name}_display", lambda given=value: given)()
                 self.said.append(f"{capfirst(name.replace('_', ' '))}: {words or 'none'}")
 
+    @_make.register
+    def _change_package(self, change: ChangePackage) -> None:
+        version = self.packages.get((change.package, change.version))
+        if version is None or version.number is None:
+            raise Refused(f"There is no version {change.version} of a package {change.package}.")
+        self.contract.package_version = version
+        self.said.append(f"Package: {version}")
+
     # ------------------------------------------------------------ what they share
     def _must_run(self) -> None:
         if self.contract.status != Contract.Status.ACTIVE:
@@ -247,6 +259,17 @@ class Amended:
             return self.products[key]
         except KeyError:
             raise Refused(f"There is no product {key}.") from None
+
+    def _pinned(self, pinned: str | None, prices: str, version: RateCardVersion | None) -> dict[str, Any]:
+        """How a line is priced: as it was or, with a version, as that says."""
+        if pinned is None:
+            return {"prices": prices, "pinned_version": version}
+        found = self.pins.get(pinned)
+        if found is None or found.card.currency != self.contract.currency:
+            raise Refused(f"There are no published prices {pinned} in {self.contract.currency}.")
+        if self.contract.pinned_version_id == found.pk:
+            return {"prices": ContractLine.Prices.CONTRACT, "pinned_version": None}
+        return {"prices": ContractLine.Prices.PINNED, "pinned_version": found}
 
     def _changes_at(self, line: ContractLine, timing: str, waits: bool) -> datetime:
         """When a change of the line takes effect: at once, or with the first cycle that begins from then on."""
@@ -325,12 +348,6 @@ def monthly(term: Term) -> Decimal:
     return EXACT.divide(line.exact, Decimal(months))
 
 
-def products_in(changes: Iterable[Change]) -> set[str]:
-    """The keys of the products that the changes name."""
-    named = {key for each in changes if (key := getattr(each, "product", None))}
-    return named.union(*(each.product_keys for each in changes if isinstance(each, AddCommit)))
-
-
 def _no_usage(*_: Any) -> Decimal:
     return ZERO
 
@@ -368,4 +385,6 @@ def _difference(old: ContractLine, new: ContractLine) -> str:
         said.append(f"{amount_text(new.discount_amount, currency)} off each cycle")
     if old.minimum != new.minimum:
         said.append("no minimum" if new.minimum is None else f"at least {amount_text(new.minimum, currency)} a cycle")
+    if (old.prices, old.pinned_version_id) != (new.prices, new.pinned_version_id):
+        said.append(f"prices of {new.pinned_version or 'the contract'}")
     return f"{old.product.name}: {', '.join(said)}"

@@ -4,11 +4,13 @@ Numbers are text, amounts in the contract's currency. A line is named by its id,
 inside the time that ends with it, local to the contract.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
+from uuid import UUID
 
 from contracts.checks import YEARS
 from governance.acts import Refused
@@ -56,6 +58,7 @@ Timing = Annotated[str, Text(choices=TIMINGS)]
 PricesOf = Annotated[str, Text(choices=PRICES)]
 Priority = Annotated[int, Whole(0, 999)]
 Products = Annotated[tuple[str, ...], Listed(Text(), "products", least=0, most=100)]
+VersionNumber = Annotated[int, Whole(1, 1_000_000)]
 MaybeRenewal = Annotated[str | None, Maybe(Text(choices=("none", "manual", "automatic")))]
 MaybeRenewalPrices = Annotated[str | None, Maybe(Text(choices=("kept", "card")))]
 MaybeMonths = Annotated[int | None, Maybe(Whole(1, 120))]
@@ -76,7 +79,8 @@ class Checked:
 class ChangeLine(Checked):
     """Another quantity, product, discount or minimum of a line: it ends, and one that replaces it goes on.
 
-    What is not said stays as it was; a minimum of 0 takes the minimum away. By policy what comes to less, and whatever
+    What is not said stays as it was; a minimum of 0 takes the minimum away. `pinned` is the id of the published rate
+    card version whose prices it has then, also for a line that is added. By policy what comes to less, and whatever
     is measured, waits for the line's next cycle.
     """
 
@@ -87,6 +91,7 @@ class ChangeLine(Checked):
     discount_percent: MaybePercent = None
     discount_amount: MaybeAmount = None
     minimum: MaybeAmount = None
+    pinned: MaybeName = None
     timing: Timing = POLICY
 
 
@@ -102,6 +107,7 @@ class AddLine(Checked):
     minimum: MaybeAmount = None
     label: Words = ""
     prices: PricesOf = "contract"
+    pinned: MaybeName = None
     last_day: MaybeLastDay = None
 
 
@@ -176,7 +182,27 @@ class ChangeContract(Checked):
     renewal_prices: MaybeRenewalPrices = None
 
 
-Change = ChangeLine | AddLine | EndLine | SetPrice | ChangeTerm | AddCommit | Cancel | Reactivate | ChangeContract
+@dataclass(frozen=True, slots=True)
+class ChangePackage(Checked):
+    """The contract is of this version of a package from now on; what that says is changed beside it."""
+
+    kind: ClassVar[str] = "change_package"
+    package: Name
+    version: VersionNumber
+
+
+Change = (
+    ChangeLine
+    | AddLine
+    | EndLine
+    | SetPrice
+    | ChangeTerm
+    | AddCommit
+    | Cancel
+    | Reactivate
+    | ChangeContract
+    | ChangePackage
+)
 KINDS: dict[str, type[Any]] = {each.kind: each for each in Change.__args__}
 
 
@@ -195,6 +221,26 @@ def dump(changes: Sequence[Change]) -> list[dict[str, Any]]:
 def schema() -> dict[str, Any]:
     """JSON Schema of one change."""
     return {"oneOf": [_kind_schema(name, cls) for name, cls in KINDS.items()]}
+
+
+def products_in(changes: Iterable[Change]) -> set[str]:
+    """The keys of the products that the changes name."""
+    named = {key for each in changes if (key := getattr(each, "product", None))}
+    return named.union(*(each.product_keys for each in changes if isinstance(each, AddCommit)))
+
+
+def pins_in(changes: Iterable[Change]) -> set[UUID]:
+    """The ids of rate card versions that the changes name; what is none names nothing."""
+    found = set()
+    for each in changes:
+        with suppress(ValueError):
+            found.add(UUID(getattr(each, "pinned", None) or ""))
+    return found
+
+
+def packages_in(changes: Iterable[Change]) -> set[str]:
+    """The keys of the packages that the changes name."""
+    return {each.package for each in changes if isinstance(each, ChangePackage)}
 
 
 def _read(data: Any, where: str) -> Any:

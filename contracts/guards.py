@@ -13,7 +13,7 @@ _SIGNED = f"EXISTS (SELECT FROM contracts_contract c WHERE c.id = {{contract}} A
 # What an amendment may change of a contract itself; of its parts it moves the end alone.
 AMENDABLE = (
     "status", "end_at", "purchase_order", "payment_terms_days", "renewal", "renewal_months", "notice_days",
-    "uplift_percent", "renewal_prices",
+    "uplift_percent", "renewal_prices", "package_version_id",
 )  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def signed_terms(
 
     `Refused` for a quantity of something else, or below the package's.
     """
-    _check_quantities(offer, quantities)
+    check_quantities(offer, quantities)
     terms, version = offer.terms, offer.version
     trial_end = start_on + timedelta(days=terms.trial_days) if terms.trial_days else None
     return SignedTerms(
@@ -130,7 +130,15 @@ def signed_terms(
     )
 
 
-def _check_quantities(offer: PackageOffer, quantities: Mapping[str, Decimal]) -> None:
+def quantity_of(line: PackagedLine, quantities: Mapping[str, Decimal]) -> Decimal | None:
+    """How much of a line somebody gets who chose these quantities."""
+    if line.quantity is None or not line.is_chosen:
+        return line.quantity
+    return max(line.quantity, quantities.get(line.product.key, line.quantity))
+
+
+def check_quantities(offer: PackageOffer, quantities: Mapping[str, Decimal]) -> None:
+    """`Refused` for a quantity of what the customer does not choose, or below the package's."""
     least = {line.product.key: line for line in offer.chosen}
     for key, quantity in quantities.items():
         if key not in least:
@@ -141,13 +149,10 @@ def _check_quantities(offer: PackageOffer, quantities: Mapping[str, Decimal]) ->
 
 
 def _agreed(line: PackagedLine, start_on: date, quantities: Mapping[str, Decimal]) -> AgreedLine:
-    quantity = line.quantity
-    if line.is_chosen and quantity is not None:
-        quantity = max(quantity, quantities.get(line.product.key, quantity))
     end = None if line.phase_months is None else line.from_month + line.phase_months
     return AgreedLine(
         product=line.product,
-        quantity=quantity,
+        quantity=quantity_of(line, quantities),
         discount_percent=line.discount_percent,
         discount_amount=line.discount_amount,
         minimum=line.minimum,

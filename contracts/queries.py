@@ -10,10 +10,10 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from catalog.editions import Agreement, Edition, PriceBook
-from catalog.models import Product, SelectionRule
+from catalog.models import Product, RateCardVersion, SelectionRule
 from catalog.prices import price_book
-from contracts.amending import Amended, products_in
-from contracts.changes import Change
+from contracts.amending import Amended
+from contracts.changes import Change, packages_in, pins_in, products_in
 from contracts.models import (
     BillingContact,
     Commit,
@@ -22,6 +22,7 @@ from contracts.models import (
     ContractLine,
     Customer,
     Override,
+    PackageVersion,
     ScheduledCharge,
 )
 from contracts.overrides import AgreedOverride, factors_of
@@ -111,6 +112,13 @@ def amended(
     products = Product.objects.filter(key__in=products_in(changes)).select_related("meter")
     # Another product may come at the contract's prices, or following its card.
     candidates = [ContractLine(product=each, prices=prices) for each in products for prices in Prices.values[:2]]
+    pins = RateCardVersion.objects.filter(pk__in=pins_in(changes), status="published").select_related("card")
+    packages = PackageVersion.objects.filter(package__key__in=packages_in(changes)).select_related("package")
+    candidates += [
+        ContractLine(product=each, prices=Prices.PINNED, pinned_version=pin)
+        for each in [*products, *(line.product for line in lines)]
+        for pin in pins
+    ]
     book = _book([contract], {contract.pk: [*lines, *candidates]})
     charges = _charges([contract.pk])[contract.pk]
     before = _deal(contract, lines, overrides, commits[contract.pk], book, charges)
@@ -121,7 +129,16 @@ def amended(
     by_key = {each.key: each for each in products}
     by_key.update((line.product.key, line.product) for line in lines)
     ended_at = contract.end_at
-    rows = Amended(contract, [*lines], term_of, by_key, effective_at, at).apply(changes)
+    rows = Amended(
+        contract,
+        [*lines],
+        term_of,
+        by_key,
+        effective_at,
+        at,
+        pins={str(each.pk): each for each in pins},
+        packages={(each.package.key, each.number): each for each in packages},
+    ).apply(changes)
     if contract.end_at > ended_at and contract.renewed_by.filter(start_at__lt=contract.end_at).exists():
         raise Refused(f"{contract} was renewed; what renews it has begun by then.")
     for override in rows.overrides:

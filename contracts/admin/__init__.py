@@ -33,7 +33,7 @@ from contracts.admin.forms import (
     customer_form,
 )
 from contracts.admin.merging import MERGE, MergePage
-from contracts.admin.packages import PackageAdmin, PackageVersionAdmin
+from contracts.admin.packages import MovesToPackages, PackageAdmin, PackageVersionAdmin
 from contracts.admin.renewals import RenewalPages
 from contracts.admin.saving import SavedByOperations
 from contracts.charges_page import shown_charges
@@ -52,7 +52,7 @@ from contracts.sentences import renewal_sentences
 from contracts.words import tax_text
 from governance import clock, external_ids
 from governance.acts import Act
-from governance.admin_base import GovernedAdmin, operation
+from governance.admin_base import operation
 from governance.doors import belonging, may, visible
 from pricing.money import plain
 
@@ -218,7 +218,7 @@ class LegalEntityAdmin(SavedByOperations):
 
 
 @admin.register(Contract)
-class ContractAdmin(RenewalPages):
+class ContractAdmin(MovesToPackages, RenewalPages):
     """What was agreed, on one page."""
 
     list_display = ["number", "customer", "standing", "shown_prices", "starts", "ends", "currency", "signed_by"]
@@ -234,7 +234,7 @@ class ContractAdmin(RenewalPages):
     ]
     list_select_related = ["customer", "rate_card", "pinned_version__card"]
     search_fields = ["number", "customer__name", "customer__key", "payer__name", "opportunity_key"]
-    actions_detail = ["note", "accept_milestone", "renew", "decline", "reopen", "end"]
+    actions_detail = ["note", "accept_milestone", "renew", "decline", "reopen", "move", "end"]
     change_form_template = "contracts/contract.html"
 
     @display(description="Status", ordering="start_at", label=COLOURS)

@@ -244,6 +244,20 @@ class PackageForm(BecauseForm):
             self.fields["description"].widget.attrs["rows"] = 3
 
 
+class MoveForm(ReasonForm):
+    """Where a contract moves, and when."""
+
+    field_order = ["package", "when", "because"]
+    package = forms.ModelChoiceField(Package.objects.filter(versions__status="published").distinct())
+    when = forms.ChoiceField(
+        choices=[
+            ("policy", "At once, or with its next month if it comes to less"),
+            ("now", "At once"),
+            ("next_cycle", "With its next month"),
+        ]
+    )
+
+
 class EndForm(ReasonForm):
     """The first day on which the contract is in force no more."""
 

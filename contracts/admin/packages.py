@@ -12,17 +12,18 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from contracts import operations
-from contracts.admin.forms import BecauseForm, PackageForm
+from contracts.admin.forms import BecauseForm, MoveForm, PackageForm
 from contracts.admin.saving import SavedByOperations
-from contracts.models import Package, PackageCommit, PackageLine, PackageVersion
+from contracts.models import Contract, Package, PackageCommit, PackageLine, PackageVersion
 from contracts.package_presentation import shown_offer
 from contracts.package_queries import draft_of, offer_of, publication_facts, version_on_offer
 from contracts.packages import PackagedLine, PackageTerms, check_package
 from contracts.terms import AgreedCommit
 from governance import approvals, clock
 from governance.acts import Act, Refused
-from governance.admin_base import PlainDecimal, operation
+from governance.admin_base import GovernedAdmin, PlainDecimal, operation
 from governance.doors import may
+from pricing.periods import zone_named
 
 Status = PackageVersion.Status
 CHANGE = "contracts.change_packageversion"
@@ -82,6 +83,26 @@ class PackageAdmin(SavedByOperations):
             else "",
         }
         return super().change_view(request, object_id, *args, extra_context=extra, **kwargs)
+
+
+class MovesToPackages(GovernedAdmin):
+    """The button of a contract's page that moves it to a package."""
+
+    @operation(
+        "Move to a package",
+        permission="contracts.change_contract",
+        icon="package_2",
+        form=MoveForm,
+        when=lambda contract: contract.status == Contract.Status.ACTIVE and clock.now() < contract.end_at,
+        explain="Amends it to say what the package's latest version does, at the prices of today.",
+    )
+    def move(self, contract: Contract, act: Act, package: Package, when: str) -> str:
+        version = version_on_offer(package)
+        if version is None:
+            raise Refused(f"{package} has no version to move to.")
+        moved = operations.move_to_package(contract, version, when=when, act=act)
+        day = moved.effective_at.astimezone(zone_named(contract.time_zone)).date()
+        return f"{contract.number} is {version} from {day:%-d %B %Y}."
 
 
 class VersionForm(BecauseForm):

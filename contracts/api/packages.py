@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import Http404
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -11,11 +12,13 @@ from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 
 from contracts.models import Contract, Customer, Package, PackageVersion
-from contracts.operations import sign_up
+from contracts.operations import move_to_package, sign_up
+from contracts.operations.moving import POLICY, WHEN
 from contracts.operations.packages import Request
-from contracts.package_queries import contents_of, offered
+from contracts.package_queries import contents_of, offered, version_on_offer
 from contracts.schema import ContractOut, Day, MoneyField, Number, RefusedOut, contract_shape
-from governance.doors import HasScope, act_of
+from governance.acts import Refused
+from governance.doors import HasScope, act_of, visible
 from pricing.money import Money, plain
 from pricing.periods import zone_named
 
@@ -153,6 +156,53 @@ class SignUpsView(generics.GenericAPIView[Contract]):
         return Response(contract_shape(contract), status=201 if is_new else 200)
 
 
+class MoveIn(serializers.Serializer[Any]):
+    """Where a contract moves, when, and how much the customer takes of what they may choose."""
+
+    package = serializers.SlugRelatedField(slug_field="key", queryset=Package.objects.all())
+    when = serializers.ChoiceField(
+        WHEN, default=POLICY, help_text="By policy at once, or with the next month where it comes to less."
+    )
+    quantities = serializers.DictField(child=Number(), required=False, default=dict, help_text="By product key.")
+    swaps = serializers.DictField(
+        child=serializers.SlugField(), required=False, default=dict, help_text="Product keys: what becomes what."
+    )
+    because = serializers.CharField(max_length=2000)
+
+
+class MoveView(generics.GenericAPIView[Contract]):
+    """Plan change."""
+
+    permission_classes = [HasScope]
+    required_scope = "contracts:write"
+    required_permission = "contracts.change_contract"
+    serializer_class = MoveIn
+    queryset = Contract.objects.all()
+
+    @extend_schema(
+        operation_id="move_to_package",
+        summary="Move a contract to a package",
+        description="Amends the contract to say what the package's latest version does, at the prices of the day. "
+        "The answer is the contract as it is then, with the lines that ended and those that go on.",
+        request=MoveIn,
+        responses={200: ContractOut, 409: RefusedOut},
+    )
+    def post(self, request: HttpRequest, number: str) -> Response:
+        seen = self.get_queryset() if hasattr(request, "system_key") else visible(self.get_queryset(), request.user)
+        contract = seen.filter(number=number).first()
+        if contract is None:
+            raise Http404
+        given = MoveIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        asked = given.validated_data
+        version = version_on_offer(asked["package"])
+        if version is None:
+            raise Refused(f"{asked['package']} has no version to move to.")
+        wanted = {name: asked[name] for name in ("when", "quantities", "swaps")}
+        move_to_package(contract, version, **wanted, act=act_of(request, asked["because"]))
+        return Response(contract_shape(Contract.objects.get(pk=contract.pk)))
+
+
 def package_shape(version: PackageVersion) -> dict[str, Any]:
     """A version on offer as `PackageOut` says it."""
     package, terms = version.package, contents_of(version)
@@ -198,5 +248,6 @@ def package_shape(version: PackageVersion) -> dict[str, Any]:
 
 urlpatterns = [
     path("packages", PackagesView.as_view(), name="packages"),
+    path("contracts/<str:number>/package", MoveView.as_view(), name="contract-package"),
     path("signups", SignUpsView.as_view(), name="signups"),
 ]

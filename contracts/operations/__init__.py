@@ -18,6 +18,7 @@ from contracts.operations.fields import change_custom_field, define_custom_field
 from contracts.operations.granting import make_due_commits
 from contracts.operations.merging import Merge, hand_over_usage, merge_customers, merge_preview
 from contracts.operations.milestones import accept_milestone
+from contracts.operations.moving import move_to_package
 from contracts.operations.packages import (
     create_package,
     draft_package,
@@ -66,6 +67,7 @@ __all__ = [
     "make_due_commits",
     "merge_customers",
     "merge_preview",
+    "move_to_package",
     "note_arrears",
     "note_of_contract",
     "override_entitlement",

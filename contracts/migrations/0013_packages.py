@@ -14,7 +14,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0004_feature_windows"),
-        ("contracts", "0011_scheduled_charges"),
+        ("contracts", "0012_commits_of_rules"),
         ("governance", "0002_external_ids"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
