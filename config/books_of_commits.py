@@ -24,16 +24,17 @@ OF_COMMITS = [
         """
         SELECT l.id::text FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
         LEFT JOIN contracts_commitentry e ON e.commit_id = l.commit_id AND e.source_id = l.id::text
-        WHERE l.kind = 'drawdown' AND i.status IN ('finalized', 'paid', 'void') GROUP BY l.id, i.status
+        WHERE l.commit_id IS NOT NULL AND l.kind <> 'commit' AND i.status IN ('finalized', 'paid', 'void')
+        GROUP BY l.id, i.status
         HAVING coalesce(sum(e.amount), 0) <> CASE i.status WHEN 'void' THEN 0 ELSE -l.quantity END
         """,
     ),
     Invariant(
         "Whatever moved a commit after its grant is on an issued invoice.",
         """
-        SELECT e.id::text FROM contracts_commitentry e WHERE e.kind IN ('draw', 'return') AND NOT EXISTS (
+        SELECT e.id::text FROM contracts_commitentry e WHERE e.kind IN ('draw', 'return', 'true_up') AND NOT EXISTS (
             SELECT FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
-            WHERE l.id::text = e.source_id AND l.commit_id = e.commit_id AND l.kind = 'drawdown'
+            WHERE l.id::text = e.source_id AND l.commit_id = e.commit_id AND l.kind <> 'commit'
                 AND (e.source_type = 'invoice_line' AND i.status IN ('finalized', 'paid', 'void')
                     OR i.status = 'void'))
         """,

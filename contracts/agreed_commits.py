@@ -43,9 +43,14 @@ class AgreedAccess:
 
 @dataclass(frozen=True, slots=True)
 class AgreedCommit(AgreedAccess):
-    """One block of access, for as long as the contract. No instalments: all of the price is invoiced at the start."""
+    """One block of access. No instalments: all of the price is invoiced at the start.
+
+    No days: as long as the contract; else from its first day to the day after its last.
+    """
 
     instalments: tuple[AgreedInstalment, ...] = ()
+    start_on: date | None = None
+    end_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,13 @@ from contracts.models import CommitRule
 from contracts.terms import AgreedAccess, AgreedRule, LineTerms
 from governance.acts import Refused
 from governance.entities import Entity
-from pricing.money import exponent, round_amount
+from pricing.figures import grouped
+from pricing.money import EXACT, exponent, round_amount
 
 E = TypeVar("E", bound=Entity)
 WHOLE_DIGITS = 16  # of an amount, as the tables hold it
+FINEST_QUANTITY = Decimal(1).scaleb(-9)
+MOST_WORTH = Decimal(100_000)  # of a unit
 YEARS = range(2000, 2200)  # beyond them a term is a slip of the pen
 
 
@@ -36,6 +39,14 @@ def check_money(amount: Decimal, currency: str, what: str) -> None:
         raise Refused(f"The {what} must be an amount with at most {exponent(currency)} decimals, not {amount}.")
 
 
+def check_quantity(quantity: Decimal, what: str) -> None:
+    """`Refused` unless so many units can be kept: above zero, with no more decimals than the tables have."""
+    if not quantity.is_finite() or quantity <= 0 or quantity.adjusted() >= WHOLE_DIGITS:
+        raise Refused(f"The {what} must be a number above zero, not {quantity}.")
+    if EXACT.quantize(quantity, FINEST_QUANTITY) != quantity:
+        raise Refused(f"The {what} must have at most 9 decimals, not {quantity}.")
+
+
 def check_line_money(line: LineTerms, currency: str) -> None:
     """The same for the amounts agreed with a line. Its prices may be finer: what they come to is rounded."""
     check_money(line.discount_amount, currency, "amount off")
@@ -46,12 +57,18 @@ def check_line_money(line: LineTerms, currency: str) -> None:
 def check_access(agreed: AgreedAccess, currency: str) -> None:
     """`Refused` unless a commit or a rule makes sense by itself."""
     check_money(agreed.price, currency, "price")
-    if not agreed.unit:
-        check_money(agreed.access_amount, currency, "access")
     if not agreed.access_amount > 0:
         raise Refused(f"{agreed.name} must give access to something.")
-    if not agreed.worth > 0:
-        raise Refused(f"{agreed.name} must be worth something.")
+    if agreed.unit:
+        check_quantity(agreed.access_amount, f"access of {agreed.name}")
+    else:
+        check_money(agreed.access_amount, currency, "access")
+    if not agreed.worth.is_finite() or not 0 < agreed.worth <= MOST_WORTH:
+        raise Refused(f"One unit of {agreed.name} is worth more than nothing and at most {grouped(MOST_WORTH)}.")
+    if agreed.kind == CommitRule.Kind.POSTPAID:
+        if agreed.price:
+            raise Refused(f"{agreed.name} is postpaid: it has no price, for what is used is paid when it is used.")
+        check_money(EXACT.multiply(agreed.access_amount, agreed.worth), currency, "commitment")
     if agreed.is_gated and (not agreed.price or agreed.kind != CommitRule.Kind.PREPAID):
         raise Refused(f"{agreed.name} can wait for its payment only if it is prepaid and costs something.")
     if not 0 <= agreed.rollover_percent <= 100 or (agreed.rollover_percent and not agreed.rollover_months):

@@ -17,9 +17,11 @@ def grant(commit: Commit, *, act: Act, change: Change) -> CommitEntry:
     return record_entry(commit, Kind.GRANT, commit.access_amount, "commit", str(commit.pk), act, change)
 
 
-def move(commit: Commit, units: Decimal, *, source_type: str, source_id: str, act: Act, change: Change) -> CommitEntry:
-    """Draw so many units (below zero) or return what was drawn (above). `Refused` if it has less."""
-    kind = Kind.RETURN if units > 0 else Kind.DRAW
+def move(
+    commit: Commit, units: Decimal, *, taking: str, source_type: str, source_id: str, act: Act, change: Change
+) -> CommitEntry:
+    """Take so many units (below zero) by an entry of the kind `taking`, or return them. `Refused` if it has less."""
+    kind = Kind.RETURN if units > 0 else taking
     return record_entry(commit, kind, units, source_type, source_id, act, change)
 
 

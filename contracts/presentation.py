@@ -6,14 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from contracts.models import Commit, CommitRule, Contract, ContractLine
+from contracts.models import Commit, CommitRule, CommitTerms, Contract, ContractLine
 from contracts.pace import Drawn, Pace, pace_of
 from contracts.queries import deals_of
 from contracts.statements import drawn_of, granted_of
 from contracts.terms import ContractTerm, agreed_terms
 from contracts.words import access_text, amount_text, day_text, months_text, percent_text, period_text, quantity_text
 from governance.acts import Refused
-from pricing.money import ONE, round_amount
+from pricing.money import EXACT, ONE, round_amount
 from pricing.periods import Period, zone_named
 from pricing.rating import Price
 
@@ -99,8 +99,12 @@ def access_of(commit: Commit, amount: Decimal) -> str:
 
 def headline(commit: Commit) -> str:
     """`$40.00 of usage for $36.00`."""
-    price = amount_text(commit.price, commit.contract.currency)
-    return f"{access_of(commit, commit.access_amount)} of usage for {price}"
+    currency = commit.contract.currency
+    access = worth_text(commit.access_amount, commit, currency)
+    if commit.kind == Commit.Kind.POSTPAID:
+        return f"{access} of usage committed; what is not used is invoiced at its end"
+    price = f"for {amount_text(commit.price, currency)}" if commit.price else "free of charge"
+    return f"{access}, {price}" if commit.unit or commit.worth != ONE else f"{access} of usage {price}"
 
 
 def outlook(commit: Commit, pace: Pace, at: datetime) -> str:
@@ -126,7 +130,7 @@ def _commit(commit: Commit, drawn: Drawn, is_granted: bool, at: datetime) -> Sho
     return ShownCommit(
         commit=commit,
         headline=headline(commit),
-        covers=", ".join(commit.product_keys) or "all usage",
+        covers=covers_text(commit),
         days=period_text(commit.window, contract.time_zone),
         balance=access_of(commit, commit.balance),
         used=access_of(commit, drawn.total),
@@ -169,6 +173,19 @@ def rollover_text(terms: Commit | CommitRule) -> str:
     limit = "" if most is None else f", at most {access_text(most, terms.unit, terms.contract.currency)},"
     share = "What" if terms.rollover_percent == 100 else f"{percent_text(terms.rollover_percent)} of what"
     return f"{share} is left{limit} rolls over for {months_text(terms.rollover_months)}."
+
+
+def worth_text(amount: Decimal, commit: CommitTerms, currency: str) -> str:
+    """So much of a commit and, unless that is money at face value, what it pays for: `1,200 credits, worth $12.00`."""
+    text = access_text(amount, commit.unit, currency)
+    if commit.unit or commit.worth != ONE:
+        text += f", worth {amount_text(EXACT.multiply(amount, commit.worth), currency)}"
+    return text
+
+
+def covers_text(commit: CommitTerms) -> str:
+    """What it pays for: its products, and all with one of its tags."""
+    return ", ".join([*commit.product_keys, *(f"all tagged {tag}" for tag in commit.product_tags)]) or "all usage"
 
 
 def percent_of(part: Decimal, whole: Decimal) -> int:

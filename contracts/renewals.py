@@ -265,7 +265,7 @@ def _commit(commit: Commit, contract: Contract, start_on: date) -> AgreedCommit:
     before = list(commit.instalments.order_by("number"))
     zone = zone_named(contract.time_zone)
     later = _months_between(commit.start_at.astimezone(zone).date(), start_on)
-    amounts = allocate(price, [each.amount for each in before])
+    amounts = allocate(price, [each.amount for each in before]) if before else []
     return _agreed(
         AgreedCommit,
         commit,

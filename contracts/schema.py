@@ -1,6 +1,6 @@
 """Shapes that the API's requests and answers share: numbers as text, money with its currency, customers, contracts."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +9,7 @@ from rest_framework import serializers
 from catalog.models import Product, RateCard
 from contracts.as_of import AsOf
 from contracts.charge_shapes import ChargeOut, ScheduledChargeIn, charge_shape
+from contracts.commit_shapes import AgreedCommitOut, ContractCommitIn, commit_shape
 from contracts.customer_shapes import CustomerShape as CustomerShape
 from contracts.customer_shapes import CustomFieldOut as CustomFieldOut
 from contracts.customer_shapes import CustomShape as CustomShape
@@ -16,7 +17,7 @@ from contracts.fields import Day as Day
 from contracts.fields import MoneyField as MoneyField
 from contracts.fields import Number as Number
 from contracts.fields import utc_text
-from contracts.models import Commit, Contract, ContractLine, Customer, LegalEntity
+from contracts.models import Contract, ContractLine, Customer, LegalEntity
 from contracts.override_shapes import AgreedPriceOut, ContractPriceIn, price_shape
 from contracts.renewal_shapes import RenewalOut, RenewalShape, renewal_shape
 from contracts.rule_shapes import CommitRuleIn, CommitRuleOut, rule_shape
@@ -30,13 +31,6 @@ class RefusedOut(serializers.Serializer[Any]):
     """Understood and declined; the sentence is fit for whoever asked."""
 
     detail = serializers.CharField()
-
-
-class InstalmentShape(serializers.Serializer[Any]):
-    """A part of a commit's price, invoiced on that day, local to the contract."""
-
-    amount = MoneyField()
-    invoice_on = Day()
 
 
 class AgreedLineOut(serializers.Serializer[Any]):
@@ -53,15 +47,6 @@ class AgreedLineOut(serializers.Serializer[Any]):
     prices = serializers.ChoiceField(ContractLine.Prices.choices)
     invoice_group = serializers.CharField(help_text="Lines of a group have an invoice of their own.")
     price = serializers.CharField(allow_null=True, help_text="In words, as of `as_of`; null unless that is asked.")
-
-
-class AgreedCommitOut(serializers.Serializer[Any]):
-    name = serializers.CharField()
-    access = MoneyField()
-    price = MoneyField()
-    balance = MoneyField()
-    product_keys = serializers.ListField(child=serializers.CharField(), help_text="Empty: every usage product.")
-    instalments = InstalmentShape(many=True)
 
 
 class ContractLineIn(serializers.Serializer[Any]):
@@ -89,24 +74,6 @@ class ContractLineIn(serializers.Serializer[Any]):
         allow_blank=True,
         help_text="Of lines with an invoice of their own.",
     )
-
-
-class ContractCommitIn(serializers.Serializer[Any]):
-    """Usage paid for in advance. Without instalments all of its price is invoiced at the start."""
-
-    name = serializers.CharField(max_length=120)
-    access = MoneyField()
-    price = MoneyField()
-    product_keys = serializers.SlugRelatedField(
-        slug_field="key",
-        many=True,
-        queryset=Product.objects.filter(kind=Product.Kind.USAGE),
-        required=False,
-        default=list,  # type: ignore[arg-type] # many=True makes it a field of lists
-        help_text="Empty: every usage product.",
-    )
-    priority = serializers.IntegerField(required=False, default=100, min_value=0, max_value=32767)
-    instalments = InstalmentShape(many=True, required=False, default=list)
 
 
 class ContractIn(serializers.Serializer[Any]):
@@ -202,7 +169,7 @@ def contract_shape(contract: Contract, then: AsOf | None = None) -> dict[str, An
     """A contract as `ContractOut` says it; give it one whose parts are all prefetched, or `then`."""
 
     def money(amount: Decimal | None) -> dict[str, str] | None:
-        return _money(amount, contract)
+        return None if amount is None else Money(amount, contract.currency).as_json()
 
     start_on, end_on = _days(contract, contract)
     return {
@@ -246,7 +213,7 @@ def contract_shape(contract: Contract, then: AsOf | None = None) -> dict[str, An
             }
             for line in (then.lines if then else contract.lines.all())
         ],
-        "commits": [_commit(commit, contract) for commit in (then.commits if then else contract.commits.all())],
+        "commits": [commit_shape(each, contract) for each in (then.commits if then else contract.commits.all())],
         "charges": [
             charge_shape(each, contract.currency, contract.time_zone) for each in contract.scheduled_charges.all()
         ],
@@ -257,27 +224,5 @@ def contract_shape(contract: Contract, then: AsOf | None = None) -> dict[str, An
     }
 
 
-def _commit(commit: Commit, contract: Contract) -> dict[str, Any]:
-    return {
-        "name": commit.name,
-        "access": _money(commit.access_amount, contract),
-        "price": _money(commit.price, contract),
-        "balance": _money(commit.balance, contract),
-        "product_keys": commit.product_keys,
-        "instalments": [
-            {"amount": _money(each.amount, contract), "invoice_on": _day(each.invoice_at, contract)}
-            for each in commit.instalments.all()
-        ],
-    }
-
-
-def _money(amount: Decimal | None, contract: Contract) -> dict[str, str] | None:
-    return None if amount is None else Money(amount, contract.currency).as_json()
-
-
 def _days(lasting: Contract | ContractLine, contract: Contract) -> tuple[date, date]:
     return local_days(Period(lasting.start_at, lasting.end_at), contract.time_zone)
-
-
-def _day(instant: datetime, contract: Contract) -> date:
-    return local_days(Period(instant, instant), contract.time_zone)[0]

@@ -4,7 +4,7 @@ A quote's preview and a contract's billing both build a `Deal` and call `agreed_
 billed, by construction. Nothing here asks the database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -31,6 +31,7 @@ from pricing.rating import Price, Proration, Term
 
 COMMIT_PRODUCT = "commit"
 COMMIT_ACCOUNT = "2100"  # what is paid for access is owed to the customer until it is used
+SHORTFALL_ACCOUNT = "4200"  # what was committed and not used
 
 
 class LineTerms(Protocol):
@@ -253,6 +254,13 @@ def instruments(commits: Sequence[DealCommit], currency: str) -> list[Instrument
         )
         for position, commit in enumerate(commits)
     ]
+
+
+def last_due(commit: DealCommit, terms: Iterable[ContractTerm]) -> datetime:
+    """When the last usage that can be drawn from it falls due: that of the cycle in which it ends."""
+    last = commit.end - timedelta(microseconds=1)
+    running = ((each.term, each.term.cycle_at(last)) for each in terms if each.is_drawable)
+    return max([commit.end, *(term.due_at(cycle) for term, cycle in running if cycle is not None)])
 
 
 def term_of_contract(start_on: date, months: int, zone: str) -> Period:

@@ -39,7 +39,7 @@ from governance.acts import Act, Refused
 from governance.admin_base import GovernedAdmin, operation
 from governance.doors import act_of, may, visible
 from invoicing.amending import Preview, preview, preview_of
-from invoicing.calculation import Line
+from invoicing.lines import Line
 from pricing.money import ZERO, plain
 from pricing.periods import Period, local_days, midnight
 

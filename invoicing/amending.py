@@ -14,7 +14,8 @@ from contracts.models import Amendment, Contract
 from contracts.queries import amended, invoiced_at
 from contracts.terms import ContractTerm, agreed_terms
 from invoicing.billing import Gathered, payers_of
-from invoicing.calculation import Line, Parts, horizon, still_owed
+from invoicing.calculation import Parts, horizon, still_owed
+from invoicing.lines import Line
 from invoicing.queries import already_billed, already_paid
 from metering.queries import usage
 from pricing.measures import Measured, Split
@@ -77,7 +78,9 @@ def preview(contract: Contract, changes: Sequence[Change], *, effective_at: date
     end = max((each.term.end for each in [*one_only, *other_only]), default=until)
     measured = _Measured(rows.contract, at, [*terms, *other_only], until, [*one_only, *other_only], end)
     one, other = (
-        Gathered(rows.contract, some, billed, payers_of(deal.commits, deal.currency), paid, {}, until, measured.usage)
+        Gathered(
+            rows.contract, some, billed, payers_of(deal, some, billed, rows.contract), paid, {}, until, measured.usage
+        )
         for some, deal in ((terms, before), (new_terms, after))
     )
     owed, instead_of = (still_owed(each.terms, each.rated, billed) for each in (other, one))

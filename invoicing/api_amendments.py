@@ -21,7 +21,7 @@ from contracts.operations import amend
 from contracts.schema import Day, MoneyField, Number, RefusedOut
 from governance.doors import HasScope, act_of, visible
 from invoicing.amending import Preview, preview
-from invoicing.calculation import Line
+from invoicing.lines import Line
 from pricing.money import Money
 from pricing.periods import midnight
 

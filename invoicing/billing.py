@@ -12,15 +12,26 @@ from django.db import transaction
 from contracts.models import Commit, Contract
 from contracts.operations.granting import NotMade
 from contracts.queries import deals_of, invoiced_at
-from contracts.terms import ContractTerm, DealCommit, agreed_terms, instruments
+from contracts.terms import (
+    SHORTFALL_ACCOUNT,
+    ContractTerm,
+    Deal,
+    DealCommit,
+    agreed_terms,
+    instruments,
+    last_due,
+)
 from governance.acts import Act
-from invoicing.calculation import Line, Paid, Parts, Payer, horizon, invoice_parts, still_owed
-from invoicing.drafts import discarded, drafted, last_due, says
+from invoicing.calculation import Parts, horizon, invoice_parts, still_owed
+from invoicing.drafts import discarded, drafted, last_due_on, says
+from invoicing.drawing import Payer, TrueUp
+from invoicing.lines import Line, Paid
 from invoicing.models import BillingOutcome, Invoice, UnpricedUsage
 from invoicing.queries import already_billed, already_paid
 from invoicing.unpriced import unpriced_changes, write_unpriced
 from metering.cutoffs import Cutoff, cutoff_now
 from metering.queries import usage
+from pricing.drawdown import Instrument
 from pricing.measures import Measured, Split
 from pricing.periods import Period
 from pricing.rating import RatedLine, rate, slots
@@ -57,7 +68,7 @@ class Gathered:
 
     def parts_for(self, draft: Invoice) -> Parts | None:
         """What this draft should say now: what fell due when its lines did, and what came in for that since."""
-        until = last_due(draft)
+        until = last_due_on(draft)
         through = horizon(self.billed, until)
         again = self._parts(self._invoiced(self._rated(through), through), until, timedelta(0))
         found = next((parts for parts in again if (parts.kind, parts.group) == (draft.kind, draft.group)), None)
@@ -109,18 +120,13 @@ def gather(contract_ids: Iterable[UUID], through: datetime, *, as_of: Cutoff | N
     for commit in Commit.objects.select_for_update(of=("self",)).filter(contract__in=ids).order_by("pk"):
         commits[commit.contract_id][str(commit.pk)] = commit
     deals, billed, paid = deals_of(contracts), already_billed(ids), already_paid(ids)
-    gathered = [
-        Gathered(
-            contract,
-            agreed_terms(deals[contract.pk]),
-            billed.get(contract.pk, []),
-            payers_of(deals[contract.pk].commits, contract.currency),
-            paid.get(contract.pk, {}),
-            commits[contract.pk],
-            horizon(billed.get(contract.pk, []), through),
-        )
-        for contract in contracts
-    ]
+    gathered = []
+    for contract in contracts:
+        deal, been = deals[contract.pk], billed.get(contract.pk, [])
+        terms = agreed_terms(deal)
+        payers = payers_of(deal, terms, been, contract)
+        was_paid = paid.get(contract.pk, {})
+        gathered.append(Gathered(contract, terms, been, payers, was_paid, commits[contract.pk], horizon(been, through)))
     _add_usage(gathered, as_of)
     _add_drafts(gathered)
     _add_unpriced(gathered)
@@ -146,10 +152,41 @@ def bill_contracts(contract_ids: Sequence[UUID], *, through: datetime, act: Act)
     return outcomes
 
 
-def payers_of(commits: Sequence[DealCommit], currency: str) -> list[Payer]:
-    """A deal's commits, as they may pay."""
-    paying = zip(commits, instruments(commits, currency), strict=True)
-    return [Payer(instrument, commit.name, commit.unit) for commit, instrument in paying]
+def payers_of(
+    deal: Deal, terms: Sequence[ContractTerm], billed: Iterable[Line], contract: Contract | None = None
+) -> list[Payer]:
+    """A deal's commits, as they may pay; of what is not signed yet there is no contract."""
+    trued_up = {str(line.commit_id): line for line in billed if line.is_true_up}
+    return [
+        _payer(
+            commit,
+            instrument,
+            deal,
+            _due_at(contract, last_due(commit, terms)),
+            trued_up.get(instrument.key),
+        )
+        for commit, instrument in zip(deal.commits, instruments(deal.commits, deal.currency), strict=True)
+    ]
+
+
+def _due_at(contract: Contract | None, due_at: datetime) -> datetime:
+    return due_at if contract is None else invoiced_at(contract, due_at)
+
+
+def _payer(commit: DealCommit, instrument: Instrument, deal: Deal, due_at: datetime, billed: Line | None) -> Payer:
+    if commit.kind != Commit.Kind.POSTPAID:
+        return Payer(instrument, commit.name, commit.unit)
+    true_up = TrueUp(
+        period=Period(commit.start, commit.end),
+        due_at=due_at,
+        access=commit.access_amount,
+        tax_percent=deal.tax_percent,
+        revenue_account=SHORTFALL_ACCOUNT,
+        billed=billed,
+    )
+    if billed is not None:
+        instrument = replace(instrument, balance=instrument.balance + billed.quantity)
+    return Payer(instrument, commit.name, commit.unit, true_up)
 
 
 def _gathered_or_failed(ids: Sequence[UUID], through: datetime) -> list[tuple[UUID, Gathered | Exception]]:

@@ -1,37 +1,21 @@
 """What is owed, and the invoices it makes: differences, draws on commits, tax, totals. Pure: values in, values out."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Protocol
-from uuid import UUID
 
-from pricing.drawdown import Draw, Drawable, Instrument, draw_down, give_back
+from invoicing.drawing import Payer, draws, less, true_ups, trued_up
+from invoicing.lines import CHARGE, COMMIT, DRAWDOWN, FINEST, Line, Paid, Slot, step
 from pricing.money import ZERO, exactly, plain, round_amount
 from pricing.periods import Period
 from pricing.rating import RatedLine, Term
 from pricing.taxes import tax
 
-CHARGE, COMMIT, DRAWDOWN = "charge", "commit", "drawdown"
 PERIOD_INVOICE, COMMIT_INVOICE = "period", "commit"
-
-Slot = tuple[str, Period]
-Waterfall = tuple[dict[str, str], ...]
-Paid = Mapping[Slot, Sequence[Draw]]
-"""What commits paid of each slot, in the order they did."""
-
-_MOVES = {
-    (False, True): "Drawn from",
-    (False, False): "Returned to",
-    (True, True): "Counted towards",
-    (True, False): "No longer counted towards",
-}
-
-# Quantities are kept with nine decimals; what lies below would come back as dust in every difference.
-FINEST = Decimal(1).scaleb(-9)
 
 
 class Agreed(Protocol):
@@ -62,47 +46,6 @@ class Agreed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line of an invoice to be: what it is for, how much, and why.
-
-    `is_late` says that its slot was billed before, `comes_to` what the slot comes to with this line.
-    """
-
-    term: str
-    kind: str
-    product_key: str
-    description: str
-    unit: str
-    period: Period
-    due_at: datetime
-    quantity: Decimal
-    amount: Decimal
-    exact: str
-    waterfall: Waterfall = ()
-    price_source: str = ""
-    in_advance: bool = False
-    earned_on_invoice: bool = False
-    tax_percent: Decimal = ZERO
-    tax: Decimal = ZERO
-    revenue_account: str = ""
-    commit_id: Any = None
-    is_metered: bool = False
-    is_late: bool = False
-    comes_to: Decimal = ZERO
-    tags: frozenset[str] = frozenset()
-    group: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Payer:
-    """A commit that may pay: what it can, and what invoices call it and its unit (none: money)."""
-
-    instrument: Instrument
-    name: str
-    unit: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Parts:
     """One invoice to be. `closes_at`: until then the draft stays open for what still comes in."""
 
@@ -129,7 +72,7 @@ def still_owed(agreed: Iterable[Agreed], rated: Iterable[RatedLine], billed: Ite
     billed with. An agreed quantity whose time got shorter or longer gives one for the time between: the leg of a
     change. What differs neither in quantity nor in amount is left out.
     """
-    been = {(line.term, line.period): line for line in _with_legs(billed)}
+    been = {(line.term, line.period): line for line in _with_legs(each for each in billed if not each.is_true_up)}
     known = {each.term.key: each for each in agreed}
     lines = []
     for rating in rated:
@@ -166,21 +109,23 @@ def invoice_parts(
         closes_at = max(line.due_at for line in purchases)
         made.append(_parts(COMMIT_INVOICE, purchases, currency, closes_at))
     others = [line for line in owed if line.kind != COMMIT]
-    for group in sorted({line.group for line in others}):
-        charges = _of_one_closing([line for line in others if line.group == group], through, grace)
+    unused = list(true_ups(payers, through))
+    groups = []
+    for group in sorted({line.group for line in [*others, *unused]}):
+        charges = _of_one_closing([line for line in [*others, *unused] if line.group == group], through, grace)
+        usual = [line for line in charges if not line.is_true_up]
+        drawn = draws(usual, payers, paid, currency) if any(line.amount for line in usual) else []
+        groups.append((group, charges, drawn))
+        payers = [less(payer, drawn) for payer in payers]
+    for group, charges, drawn in groups:
+        # What was not used is known once all groups have drawn.
+        charges = [trued_up(line, payers, currency) if line.is_true_up else line for line in charges]
+        charges = [line for line in charges if line.amount or line.quantity]
         if any(line.amount for line in charges):
             first_time = [line.due_at for line in charges if not line.is_late]
             closes_at = (min(first_time) if first_time else ends_at) + grace
-            draws = _draws(charges, payers, paid, currency)
-            made.append(replace(_parts(PERIOD_INVOICE, [*charges, *draws], currency, closes_at), group=group))
-            payers = [_less(payer, draws) for payer in payers]
+            made.append(replace(_parts(PERIOD_INVOICE, [*charges, *drawn], currency, closes_at), group=group))
     return made
-
-
-def _less(payer: Payer, draws: Iterable[Line]) -> Payer:
-    """The same once these lines of an invoice have moved it."""
-    moved = sum((line.quantity for line in draws if line.term == f"commit:{payer.instrument.key}"), ZERO)
-    return replace(payer, instrument=replace(payer.instrument, balance=payer.instrument.balance - moved))
 
 
 def credited_tax(tax: Decimal, total: Decimal, before: Decimal, amount: Decimal, currency: str) -> Decimal:
@@ -232,7 +177,7 @@ def _difference(line: Line, earlier: Line) -> Line:
         amount=amount,
         comes_to=line.amount,
         exact=plain(Decimal(line.exact) - earlier.amount),
-        waterfall=(*line.waterfall, _step("billed", "billed before", -earlier.amount, amount, "earlier invoices")),
+        waterfall=(*line.waterfall, step("billed", "billed before", -earlier.amount, amount, "earlier invoices")),
         tax_percent=earlier.tax_percent,
         is_late=True,
     )
@@ -245,7 +190,7 @@ def _taken_back(earlier: Line) -> Line:
         quantity=-earlier.quantity,
         amount=-earlier.amount,
         exact=plain(-earlier.amount),
-        waterfall=(_step("billed", "billed before", -earlier.amount, -earlier.amount, "earlier invoices"),),
+        waterfall=(step("billed", "billed before", -earlier.amount, -earlier.amount, "earlier invoices"),),
         is_late=True,
     )
 
@@ -346,75 +291,6 @@ def _of_one_closing(lines: list[Line], through: datetime, grace: timedelta) -> l
     return [line for line in lines if line.is_late or line.due_at in ripe] if ripe else lines
 
 
-def _draws(lines: Sequence[Line], payers: Sequence[Payer], paid: Paid, currency: str) -> list[Line]:
-    """What goes back to commits and what they pay: a line for each of them, period and direction.
-
-    What goes back can be drawn again at once.
-    """
-    known = {payer.instrument.key: payer for payer in payers}
-    left = {key: payer.instrument.balance for key, payer in known.items()}
-    moves, drawables = [], []
-    for place, line in enumerate(lines):
-        of_slot = paid.get((line.term, line.period), ())
-        returned, owed = _returned(line, of_slot)
-        for draw in returned:
-            left[draw.instrument] -= draw.units
-            moves.append((line, draw))
-        if line.is_metered or owed < 0:
-            key = f"{place:06d}"
-            drawables.append(Drawable.of(key, line.product_key, line.period, line.quantity, owed, line.tags))
-    instruments = [replace(payer.instrument, balance=left[key]) for key, payer in known.items()]
-    moves += [(lines[int(draw.line)], draw) for draw in draw_down(drawables, instruments)]
-    shares: dict[tuple[str, Period, bool], list[tuple[Line, Draw]]] = defaultdict(list)
-    for line, draw in moves:
-        shares[draw.instrument, line.period, draw.amount < 0].append((line, draw))
-    made = [_moved(known[key], period, each, currency) for (key, period, _), each in shares.items()]
-    return sorted(made, key=lambda line: line.period.start)
-
-
-def _returned(line: Line, paid: Sequence[Draw]) -> tuple[list[Draw], Decimal]:
-    """What goes back to the commits that paid this line's slot, and what of the line they may still pay.
-
-    They keep what they paid as far as the slot still comes to it: what was paid in money is taken back first.
-    """
-    with exactly():
-        room = max(line.comes_to, ZERO) - sum((draw.amount for draw in paid), ZERO)
-        returned = give_back(paid, -room)
-        if line.amount > 0:
-            return returned, min(line.amount, max(room, ZERO))
-        return returned, line.amount - sum((draw.amount for draw in returned), ZERO)
-
-
-def _moved(payer: Payer, period: Period, shares: Sequence[tuple[Line, Draw]], currency: str) -> Line:
-    """One commit, one period: its steps name what was paid or no longer is, by how many units.
-
-    What counts towards a postpaid commit is paid in money, so it takes nothing off the invoice.
-    """
-    is_postpaid = payer.instrument.kind == "postpaid"
-    amount = units = ZERO
-    steps = []
-    for line, draw in shares:
-        taken = ZERO if is_postpaid else -draw.amount
-        amount += taken
-        units += draw.units
-        step = _step("drawn", line.description, taken, amount, payer.name)
-        steps.append(step | {"term": line.term, "units": plain(draw.units), "paid": plain(draw.amount)})
-    return Line(
-        term=f"commit:{payer.instrument.key}",
-        kind=DRAWDOWN,
-        product_key="commit",
-        description=f"{_MOVES[is_postpaid, units > 0]} {payer.name}",
-        unit=payer.unit or currency,
-        period=period,
-        due_at=max(line.due_at for line, _ in shares),
-        quantity=units,
-        amount=amount,
-        exact=plain(amount),
-        waterfall=tuple(steps),
-        commit_id=UUID(payer.instrument.key),
-    )
-
-
 def _parts(kind: str, lines: Sequence[Line], currency: str, closes_at: datetime) -> Parts:
     """Tax falls on charges, before commits pay; a purchase is not taxed, or the usage it pays for would be twice."""
     taxed = [line for line in lines if line.kind == CHARGE]
@@ -427,7 +303,3 @@ def _parts(kind: str, lines: Sequence[Line], currency: str, closes_at: datetime)
     drawn = sum((line.amount for line in lines if line.kind == DRAWDOWN), ZERO)
     period = Period(min(line.period.start for line in lines), max(line.period.end for line in lines))
     return Parts(kind, tuple(lines), subtotal, taxes, drawn, subtotal + taxes + drawn, period, closes_at)
-
-
-def _step(kind: str, label: str, amount: Decimal, total: Decimal, source: str) -> dict[str, str]:
-    return {"kind": kind, "label": label, "amount": plain(amount), "total": plain(total), "source": source}

@@ -11,7 +11,8 @@ from django.db import transaction
 from contracts.models import Contract
 from governance.acts import Act
 from invoicing.billing import gather
-from invoicing.calculation import Line, still_owed
+from invoicing.calculation import still_owed
+from invoicing.lines import Line
 from invoicing.models import Invoice
 from metering import corrections
 from metering.cutoffs import EVERYTHING, Cutoff

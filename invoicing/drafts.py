@@ -6,7 +6,8 @@ from typing import Any
 from contracts.models import Contract
 from governance.acts import Act
 from governance.change import change
-from invoicing.calculation import Line, Parts
+from invoicing.calculation import Parts
+from invoicing.lines import Line
 from invoicing.models import Invoice, InvoiceLine
 
 
@@ -62,7 +63,7 @@ def says(invoice: Invoice, parts: Parts) -> bool:
     )
 
 
-def last_due(draft: Invoice) -> datetime:
+def last_due_on(draft: Invoice) -> datetime:
     """When the last of a draft's lines fell due."""
     return max(line.due_at for line in draft.lines.all() if line.kind != InvoiceLine.Kind.DRAWDOWN)
 

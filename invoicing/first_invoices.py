@@ -40,7 +40,7 @@ def first_invoices(deal: Deal, expected: Expected) -> FirstInvoices | None:
     for due_at in sorted({line.due_at for line in rated}):
         parts = invoice_parts(
             still_owed(terms, [line for line in rated if line.due_at <= due_at], []),
-            payers_of(deal.commits, deal.currency),
+            payers_of(deal, terms, ()),
             {},
             currency=deal.currency,
             ends_at=due_at,

@@ -155,6 +155,11 @@ class InvoiceLine(models.Model):
     def __str__(self) -> str:
         return self.description
 
+    @property
+    def is_true_up(self) -> bool:
+        """Whether it bills what was committed and not used."""
+        return self.kind == self.Kind.CHARGE and self.commit_id is not None
+
 
 class Payment(models.Model):
     """Money received for an invoice. Append-only; (method, external_id) makes a repeated message harmless."""

@@ -1,6 +1,6 @@
 """The verbs of invoicing: bill, finalize, void, record a payment, credit."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 from time import monotonic
@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from contracts.commits import move
-from contracts.models import Commit, Contract
+from contracts.models import Commit, CommitEntry, Contract
 from contracts.operations import make_due_commits
 from contracts.statements import used_of
 from contracts.words import access_text
@@ -19,11 +19,11 @@ from governance.models import Change
 from invoicing.arrears import refresh_arrears
 from invoicing.billing import Gathered, bill_contracts, failed, gather, not_made, outcome
 from invoicing.closing import close_windows
-from invoicing.drafts import last_due, says, write_lines
+from invoicing.drafts import last_due_on, says, write_lines
 from invoicing.holds import held, must_not_be_held, release_invoice
 from invoicing.models import BillingOutcome, BillingRun, Invoice, InvoiceLine, InvoiceSeries, UnpricedUsage
 from invoicing.presentation import parties
-from invoicing.queries import DRAW_SOURCE, RETURN_SOURCE, already_paid, draws_of
+from invoicing.queries import DRAW_SOURCE, RETURN_SOURCE, already_paid
 from invoicing.refunds import refund_commit, refundable
 from invoicing.settlement import (
     credit_facts,
@@ -43,6 +43,7 @@ __all__ = [
     "request_credit_note", "void_invoice",
 ]  # fmt: skip
 
+Moves = CommitEntry.Kind
 Result = BillingOutcome.Result
 Status = Invoice.Status
 
@@ -123,9 +124,7 @@ def void_invoice(invoice: Invoice, *, act: Act) -> Invoice:
             raise Refused("Money was received or credited for this invoice; issue a credit note instead.")
         invoice.become(Status.VOID)
         _must_sell_nothing_drawn(invoice, commits)
-        for entry in draws_of(invoice).order_by("amount", "pk"):
-            source = {"source_type": RETURN_SOURCE, "source_id": entry.source_id}
-            move(entry.commit, -entry.amount, act=act, change=row, **source)
+        _move_commits(invoice, {str(commit.pk): commit for commit in commits}, row, act, back=True)
         invoice.save()
         _must_leave_no_return_alone(invoice)
         refresh_arrears(act.at, customers=[invoice.contract.customer_id], act=act)
@@ -185,7 +184,7 @@ def _finalized(facts: Gathered, draft: Invoice, act: Act) -> Invoice:
             raise Refused(f"This comes to {owed}; what is in the customer's favour goes on the next invoice.")
         if not says(draft, parts):
             write_lines(draft, parts)
-        _move_commits(facts, draft, act, row)
+        _move_commits(draft, facts.commits, row, act)
         draft.become(Status.FINALIZED)
         draft.measured_through = facts.measured_through
         draft.seller, draft.buyer = parties(facts.contract)
@@ -201,12 +200,28 @@ def _finalized(facts: Gathered, draft: Invoice, act: Act) -> Invoice:
     return draft
 
 
-def _move_commits(facts: Gathered, draft: Invoice, act: Act, row: Change) -> None:
-    """What goes back to a commit first, for it may be drawn again at once."""
-    moved = InvoiceLine.objects.filter(invoice=draft, kind=InvoiceLine.Kind.DRAWDOWN)
-    for line in moved.order_by("quantity", "position"):
-        commit, source = facts.commits[str(line.commit_id)], {"source_type": DRAW_SOURCE, "source_id": str(line.pk)}
-        move(commit, -line.quantity, act=act, change=row, **source)
+def _move_commits(
+    invoice: Invoice, commits: Mapping[str, Commit], row: Change, act: Act, *, back: bool = False
+) -> None:
+    """Draw what its lines say or, with `back`, undo that. What goes back goes first, for it may be drawn again.
+
+    What is billed as not used goes last, for it is what all draws leave.
+    """
+    moved = [
+        (line.quantity if back else -line.quantity, line)
+        for line in invoice.lines.exclude(commit=None).exclude(kind=InvoiceLine.Kind.COMMIT)
+    ]
+    for units, line in sorted(moved, key=lambda each: (each[0] < 0, each[1].is_true_up, each[1].position)):
+        if units:
+            move(
+                commits[str(line.commit_id)],
+                units,
+                taking=Moves.TRUE_UP if line.is_true_up else Moves.DRAW,
+                source_type=RETURN_SOURCE if back else DRAW_SOURCE,
+                source_id=str(line.pk),
+                act=act,
+                change=row,
+            )
 
 
 def _issued_before(series: InvoiceSeries, sequence: int) -> datetime | None:
@@ -218,7 +233,7 @@ def _issued_before(series: InvoiceSeries, sequence: int) -> datetime | None:
 def _until(invoice: Invoice) -> datetime:
     """Up to when to rate for this draft; anything for an invoice that is none, and refused under the lock."""
     lines = invoice.lines.exclude(kind=InvoiceLine.Kind.DRAWDOWN)
-    return last_due(invoice) if lines.exists() else invoice.period_end
+    return last_due_on(invoice) if lines.exists() else invoice.period_end
 
 
 def _chunks(ids: Iterable[UUID], size: int) -> Iterator[list[UUID]]:

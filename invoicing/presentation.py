@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from contracts.models import Contract
+from contracts.models import Commit, Contract
+from contracts.presentation import worth_text
 from contracts.words import access_text, amount_text, day_text, percent_text, period_text, quantity_text, tax_text
 from invoicing.models import Invoice, InvoiceLine
 from invoicing.queries import draws_of
@@ -100,10 +101,11 @@ def _facts(invoice: Invoice, is_commit: bool, buyer: dict[str, str]) -> list[Row
 
 def _charge(line: InvoiceLine, invoice: Invoice) -> ShownLine:
     is_commit = line.kind == InvoiceLine.Kind.COMMIT
+    counted = access_text(line.quantity, line.unit, invoice.currency) if line.commit else ""
     return ShownLine(
         description=line.description,
         period=period_text(Period(line.period_start, line.period_end), invoice.time_zone),
-        quantity="" if is_commit else quantity_text(line.quantity, line.unit),
+        quantity="" if is_commit else counted or quantity_text(line.quantity, line.unit),
         amount=amount_text(line.amount, invoice.currency),
         workings=_access(line, invoice.currency) if is_commit else _workings(line, invoice.currency),
         source="" if is_commit else line.price_source,
@@ -111,10 +113,16 @@ def _charge(line: InvoiceLine, invoice: Invoice) -> ShownLine:
 
 
 def _drawn(line: InvoiceLine, invoice: Invoice, left: Decimal | None) -> ShownLine:
-    steps = [(step["label"], amount_text(Decimal(step["amount"]), invoice.currency)) for step in line.waterfall]
-    balance = (
-        "" if left is None or line.commit is None else f"{access_text(left, line.commit.unit, invoice.currency)} left"
-    )
+    """What a commit paid. Where it is paid in money all the same, the steps say what counts towards it."""
+    unit = line.commit.unit if line.commit else ""
+    counts = line.commit is not None and line.commit.kind == Commit.Kind.POSTPAID
+    steps = [
+        (step["label"], amount_text(Decimal(step["paid" if counts else "amount"]), invoice.currency))
+        for step in line.waterfall
+    ]
+    balance = "" if left is None else f"{access_text(left, unit, invoice.currency)} left"
+    if unit:
+        balance = ", ".join([quantity_text(line.quantity, unit), *([balance] if balance else [])])
     period = period_text(Period(line.period_start, line.period_end), invoice.time_zone)
     return ShownLine(
         line.description, period, balance, amount_text(line.amount, invoice.currency), steps, is_drawn=True
@@ -122,7 +130,10 @@ def _drawn(line: InvoiceLine, invoice: Invoice, left: Decimal | None) -> ShownLi
 
 
 def _access(line: InvoiceLine, currency: str) -> list[Row]:
-    return [(f"Pays for {amount_text(line.commit.access_amount, currency)} of usage", "")] if line.commit else []
+    if line.commit is None:
+        return []
+    access = worth_text(line.commit.access_amount, line.commit, currency)
+    return [(access if line.commit.unit else f"Pays for {access} of usage", "")]
 
 
 def _workings(line: InvoiceLine, currency: str) -> list[Row]:

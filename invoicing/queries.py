@@ -14,7 +14,7 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Coalesce
 
 from contracts.models import CommitEntry
-from invoicing.calculation import Line, Paid, Slot
+from invoicing.lines import Line, Paid, Slot
 from invoicing.models import CreditNote, Invoice, InvoiceLine, Payment
 from pricing.drawdown import Draw
 from pricing.money import ZERO, plain
@@ -132,5 +132,5 @@ def _sum_of(documents: type[Payment] | type[CreditNote]) -> Coalesce:
 
 def draws_of(invoice: Invoice) -> QuerySet[CommitEntry]:
     """The commit entries an issued invoice made, draws and returns, each with the balance it left."""
-    lines = [str(pk) for pk in invoice.lines.filter(kind=InvoiceLine.Kind.DRAWDOWN).values_list("pk", flat=True)]
+    lines = [str(pk) for pk in invoice.lines.exclude(commit=None).values_list("pk", flat=True)]
     return CommitEntry.objects.filter(source_type=DRAW_SOURCE, source_id__in=lines).select_related("commit")

@@ -9,7 +9,8 @@ from decimal import Decimal
 from contracts.models import Contract
 from governance.acts import Act, Refused
 from governance.change import change, locked
-from invoicing.calculation import FINEST, Agreed
+from invoicing.calculation import Agreed
+from invoicing.lines import FINEST
 from invoicing.models import UnpricedUsage
 from pricing.measures import Part
 from pricing.money import EXACT, ZERO

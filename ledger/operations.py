@@ -24,6 +24,7 @@ CHART = {
     "2200": ("Tax payable", Account.Kind.LIABILITY),
     "4000": ("Usage revenue", Account.Kind.REVENUE),
     "4100": ("Subscription revenue", Account.Kind.REVENUE),
+    "4200": ("Commitments not used", Account.Kind.REVENUE),
     "4900": ("Commit discounts", Account.Kind.CONTRA_REVENUE),
 }
 BOOKED = {Invoice.Status.FINALIZED, Invoice.Status.PAID, Invoice.Status.VOID}

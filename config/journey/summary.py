@@ -97,7 +97,8 @@ def _line(line: InvoiceLine, currency: str) -> dict[str, Any]:
         "quantity": plain(line.quantity),
         "unit": line.unit,
         "amount": _money(line.amount, currency),
-        "waterfall": line.waterfall,
+        # Without the terms that drawdowns name: their ids are new in every story.
+        "waterfall": [{name: each for name, each in step.items() if name != "term"} for step in line.waterfall],
     }
 
 

@@ -31,6 +31,7 @@ class CommitAdmin(GovernedAdmin):
 
     list_display = [
         "name",
+        "kind",
         "customer",
         "contract",
         "shown_access",
@@ -39,7 +40,7 @@ class CommitAdmin(GovernedAdmin):
         "shown_used",
         "ends",
     ]
-    list_filter = ["contract__currency", ("contract__customer", admin.RelatedOnlyFieldListFilter)]
+    list_filter = ["kind", "contract__currency", ("contract__customer", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["contract__customer"]
     search_fields = ["name", "contract__number", "contract__customer__name"]
     change_form_template = "contracts/commit.html"

@@ -81,10 +81,16 @@ def _line(given: Mapping[str, Any], currency: str) -> AgreedLine:
 def _commit(given: Mapping[str, Any], currency: str) -> AgreedCommit:
     return AgreedCommit(
         name=given["name"],
-        access_amount=_amount(given["access"], currency),
+        kind=given["kind"],
+        access_amount=given["units"] if given["access"] is None else _amount(given["access"], currency),
+        unit=given["unit"],
+        worth=given["worth"],
         price=_amount(given["price"], currency),
         product_keys=tuple(product.key for product in given["product_keys"]),
+        product_tags=tuple(given["product_tags"]),
         priority=given["priority"],
+        start_on=given["start_on"],
+        end_on=given["end_on"] and given["end_on"] + timedelta(days=1),
         instalments=tuple(
             AgreedInstalment(_amount(each["amount"], currency), each["invoice_on"]) for each in given["instalments"]
         ),

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from catalog.models import Product
-from contracts.checks import check_money, checked
+from contracts.checks import check_access, check_money, checked
 from contracts.commits import grant
 from contracts.models import Commit, CommitInstalment, CommitRule, Contract, ContractLine, Override, ScheduledCharge
 from contracts.scheduled import AgreedCharge
@@ -28,7 +28,7 @@ RULE = ("cycle_months", "lasts_months", "per_seat_of", "threshold", "monthly_lim
 
 def write_line(contract: Contract, line: AgreedLine, position: int) -> ContractLine:
     """A line of the contract, for the days it names. `Refused` if they do not lie within the contract."""
-    period = _days_of(line, contract)
+    period = _days_of(line, line.product.name, contract)
     row = checked(
         ContractLine(
             contract=contract,
@@ -97,12 +97,15 @@ def write_charge(contract: Contract, agreed: AgreedCharge) -> ScheduledCharge:
 
 
 def write_commit(contract: Contract, agreed: AgreedCommit, act: Act, *, start_at: datetime | None = None) -> Commit:
-    """A commit to the end of the contract, from its start unless said, with its instalments.
+    """A commit with its instalments, from its first day unless said. Granted, unless it waits for its payment.
 
-    Granted, unless it waits for its payment.
+    `Refused` if it makes no sense, or does not lie within the contract.
     """
-    start = start_at or contract.start_at
-    commit = Commit(contract=contract, **_access(agreed), start_at=start, end_at=contract.end_at)
+    check_access(agreed, contract.currency)
+    _must_know_tags(agreed)
+    period = _days_of(agreed, agreed.name, contract)
+    start = start_at or period.start
+    commit = checked(Commit(contract=contract, **_access(agreed), start_at=start, end_at=period.end))
     return _granted(commit, _instalments(agreed, commit), act)
 
 
@@ -146,15 +149,22 @@ def _granted(commit: Commit, instalments: list[CommitInstalment], act: Act) -> C
 
 def measured_days(lines: Iterable[AgreedLine], contract: Contract) -> Iterator[tuple[Product, Period]]:
     """Each product with the time it is agreed for."""
-    return ((line.product, _days_of(line, contract)) for line in lines)
+    return ((line.product, _days_of(line, line.product.name, contract)) for line in lines)
 
 
-def _days_of(line: AgreedLine, contract: Contract) -> Period:
+def _must_know_tags(agreed: AgreedAccess) -> None:
+    if agreed.product_tags:
+        known = {tag for tags in Product.objects.values_list("tags", flat=True) for tag in tags}
+        if unknown := sorted(set(agreed.product_tags) - known):
+            raise Refused(f"No product has the tag {unknown[0]}, which {agreed.name} names.")
+
+
+def _days_of(part: AgreedLine | AgreedCommit, name: str, contract: Contract) -> Period:
     """From its first day to the day after its last, local to the contract; those of the contract where not said."""
-    start = midnight(line.start_on, contract.time_zone) if line.start_on else contract.start_at
-    end = midnight(line.end_on, contract.time_zone) if line.end_on else contract.end_at
+    start = midnight(part.start_on, contract.time_zone) if part.start_on else contract.start_at
+    end = midnight(part.end_on, contract.time_zone) if part.end_on else contract.end_at
     if not contract.start_at <= start < end <= contract.end_at:
-        raise Refused(f"{line.product.name} starts before it ends, and both within the contract.")
+        raise Refused(f"{name} starts before it ends, and both within the contract.")
     return Period(start, end)
 
 
@@ -181,6 +191,8 @@ def _instalments(agreed: AgreedCommit, commit: Commit) -> list[CommitInstalment]
     """When its price is invoiced: all of it at the start unless instalments were agreed, which must come to it."""
     if agreed.is_gated and len(agreed.instalments) > 1:
         raise Refused(f"{agreed.name} waits for its payment, so it is paid at once.")
+    if not agreed.instalments and not agreed.price:
+        return []
     if not agreed.instalments:
         return [CommitInstalment(commit=commit, number=1, amount=agreed.price, invoice_at=commit.start_at)]
     contract = commit.contract

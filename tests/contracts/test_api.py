@@ -147,10 +147,19 @@ def test_a_contract_says_what_was_agreed(crm: Client) -> None:
     assert body["commits"] == [
         {
             "name": "Prepaid usage",
+            "kind": "prepaid",
             "access": {"amount": "40.00", "currency": "USD"},
+            "units": "40",
+            "unit": "",
+            "worth": "1",
             "price": {"amount": "36.00", "currency": "USD"},
             "balance": {"amount": "40.00", "currency": "USD"},
+            "units_left": "40",
             "product_keys": [],
+            "product_tags": [],
+            "priority": 100,
+            "start_on": "2026-01-01",
+            "end_on": "2026-12-31",
             "instalments": [{"amount": {"amount": "36.00", "currency": "USD"}, "invoice_on": "2026-01-01"}],
         }
     ]

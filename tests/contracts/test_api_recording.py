@@ -176,3 +176,58 @@ def test_how_it_is_invoiced_comes_with_it() -> None:
     assert body["lines"][0]["invoice_group"] == "PO-1"
     answer = post(given(alignment="calendar"))
     assert (answer.status_code, answer.json()) == (400, {"alignment": ["Either this or anchor_day."]})
+
+
+def test_commits_of_every_kind_are_recorded_in_their_units() -> None:
+    given_credits = {"name": "Welcome credits", "kind": "credit", "units": "1200", "unit": "credit", "worth": "0.01"}
+    promised = {
+        "name": "Commitment",
+        "kind": "postpaid",
+        "access": TEN,
+        "start_on": "2026-02-01",
+        "end_on": "2026-03-31",
+    }
+    body = given(commits=[given_credits, promised])
+    answer = post(body)
+    assert answer.status_code == 201, answer.json()
+    shown = {
+        each["name"]: {
+            name: each[name] for name in ("kind", "access", "units", "unit", "worth", "units_left", "end_on")
+        }
+        for each in answer.json()["commits"]
+    }
+    assert shown == {
+        "Welcome credits": {
+            "kind": "credit",
+            "access": None,
+            "units": "1200",
+            "unit": "credit",
+            "worth": "0.01",
+            "units_left": "1200",
+            "end_on": "2026-06-30",
+        },
+        "Commitment": {
+            "kind": "postpaid",
+            "access": {"amount": "10.00", "currency": "USD"},
+            "units": "10",
+            "unit": "",
+            "worth": "1",
+            "units_left": "10",
+            "end_on": "2026-03-31",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("commit", "field"),
+    [
+        ({"name": "C"}, "access"),
+        ({"name": "C", "access": TEN, "units": "5", "unit": "credit"}, "access"),
+        ({"name": "C", "units": "5"}, "unit"),
+        ({"name": "C", "access": TEN, "unit": "credit"}, "unit"),
+    ],
+)
+def test_a_commit_is_in_money_or_in_units(commit: dict[str, Any], field: str) -> None:
+    answer = post(given(commits=[commit]))
+    assert (answer.status_code, list(answer.json()["commits"]["0"])) == (400, [field])
+    assert Contract.objects.count() == 0

@@ -31,6 +31,7 @@ def draw(commit: Commit, amount: str, source_id: str) -> CommitEntry:
         return commits.move(
             commit,
             -Decimal(amount),
+            taking="draw",
             source_type="invoice_line",
             source_id=source_id,
             act=cast.act("cara"),
@@ -54,6 +55,7 @@ def test_draws_and_returns_move_the_balance(commit: Commit) -> None:
         commits.move(
             commit,
             Decimal("15.50"),
+            taking="draw",
             source_type="invoice.void",
             source_id="1",
             act=cast.act("cara"),

@@ -234,7 +234,7 @@ def test_an_unpaid_gated_commit_can_be_voided_and_is_invoiced_again() -> None:
     [
         ({"access_amount": Decimal(0)}, "must give access to something"),
         ({"access_amount": Decimal("0.001")}, "at most 2 decimals"),
-        ({"unit": "credit", "worth": Decimal(0)}, "must be worth something"),
+        ({"unit": "credit", "worth": Decimal(0)}, "is worth more than nothing"),
         ({"is_gated": True}, "only if it is prepaid and costs something"),
         ({"rollover_percent": Decimal(50)}, "say for how many months"),
         ({"rollover_percent": Decimal(101), "rollover_months": 1}, "between 0 and 100 %"),

@@ -1,6 +1,7 @@
 """The journey's seller, customer, prices and contract, and the days on which things happen to them."""
 
 import itertools
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -102,8 +103,9 @@ def sign(
     months: int = 12,
     follows: bool = False,
     payer: Customer | None = None,
+    commits: Sequence[AgreedCommit] = (),
 ) -> Contract:
-    """The journey's deal: 15 % off usage, the fee, and access to $40 of usage for $36."""
+    """The journey's deal: 15 % off usage, the fee, and access to $40 of usage for $36, or other commits."""
     rates = version.rates.select_related("product").order_by("product__key")
     by_key = {rate.product.key: rate.product for rate in rates}
     off = Decimal(15)
@@ -122,7 +124,7 @@ def sign(
             AgreedLine(by_key["platform-fee"]),
         ],
         signed_by="Dan Contoso",
-        commits=[AgreedCommit("Prepaid usage", Decimal(40), Decimal(36))] if commit else [],
+        commits=commits or ([AgreedCommit("Prepaid usage", Decimal(40), Decimal(36))] if commit else []),
     )
     return contracts.sign_contract(terms, act=act("Signed", JAN))
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invoicing.calculation import Line, Payer, credited_tax, horizon, invoice_parts, still_owed
+from invoicing.calculation import credited_tax, horizon, invoice_parts, still_owed
+from invoicing.drawing import Payer
+from invoicing.lines import Line
 from pricing.adjustments import PercentOff
 from pricing.charges import Flat, Graduated, Tier
 from pricing.drawdown import Draw, Instrument
