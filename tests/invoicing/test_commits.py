@@ -56,7 +56,11 @@ def test_promotional_credits_in_units_pay_before_what_was_paid_for(sign: Sign) -
     ]
     assert (month.drawn, month.total) == (D("-72.25"), D("20.00"))
     assert entries("Welcome credits") == [("grant", D(5000), D(5000)), ("draw", D(-5000), D(0))]
-    assert entries("Prepaid usage") == [("grant", D(40), D(40)), ("draw", D("-22.25"), D("17.75"))]
+    assert entries("Prepaid usage") == [
+        ("grant", D(40), D(40)),
+        ("draw", D("-22.25"), D("17.75")),
+        ("expiry", D("-17.75"), D(0)),  # the contract is over and billed
+    ]
     assert [(each.description, each.quantity, each.amount) for each in presented(month).drawn] == [
         ("Drawn from Welcome credits", "5,000 credits, 0 credits left", "−$50.00"),
         ("Drawn from Prepaid usage", "$17.75 left", "−$22.25"),
