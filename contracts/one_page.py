@@ -146,14 +146,7 @@ def _rest(commit: Commit, last: str) -> str:
 
 def _scope(commit: Commit, names: Mapping[str, str]) -> str:
     named = [*(names[key] for key in commit.product_keys), *(f"everything tagged {tag}" for tag in commit.product_tags)]
-    text = ", ".join(named) or "all usage"
-    if commit.dimensions:
-        text += " where " + " and ".join(f"{name} is {_values(each)}" for name, each in commit.dimensions.items())
-    return text
-
-
-def _values(values: object) -> str:
-    return " or ".join(map(str, values)) if isinstance(values, list) else str(values)
+    return ", ".join(named) or "all usage"
 
 
 def _invoices(contract: Contract) -> list[str]:

@@ -65,15 +65,8 @@ class Migration(migrations.Migration):
                         size=None,
                     ),
                 ),
-                (
-                    "dimensions",
-                    models.JSONField(
-                        blank=True, default=dict, help_text="usage with these values of its properties only"
-                    ),
-                ),
                 ("priority", models.PositiveSmallIntegerField(default=100, help_text="the lowest number pays first")),
                 ("is_gated", models.BooleanField(default=False, help_text="usable once its invoices are paid")),
-                ("is_shared", models.BooleanField(default=False, help_text="it pays for the customer's children, too")),
                 (
                     "rollover_percent",
                     models.DecimalField(
@@ -175,15 +168,8 @@ class Migration(migrations.Migration):
                         size=None,
                     ),
                 ),
-                (
-                    "dimensions",
-                    models.JSONField(
-                        blank=True, default=dict, help_text="usage with these values of its properties only"
-                    ),
-                ),
                 ("priority", models.PositiveSmallIntegerField(default=100, help_text="the lowest number pays first")),
                 ("is_gated", models.BooleanField(default=False, help_text="usable once its invoices are paid")),
-                ("is_shared", models.BooleanField(default=False, help_text="it pays for the customer's children, too")),
                 (
                     "rollover_percent",
                     models.DecimalField(
@@ -272,20 +258,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="commit",
-            name="dimensions",
-            field=models.JSONField(
-                blank=True, default=dict, help_text="usage with these values of its properties only"
-            ),
-        ),
-        migrations.AddField(
-            model_name="commit",
             name="is_gated",
             field=models.BooleanField(default=False, help_text="usable once its invoices are paid"),
-        ),
-        migrations.AddField(
-            model_name="commit",
-            name="is_shared",
-            field=models.BooleanField(default=False, help_text="it pays for the customer's children, too"),
         ),
         migrations.AddField(
             model_name="commit",
@@ -352,20 +326,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="historicalcommit",
-            name="dimensions",
-            field=models.JSONField(
-                blank=True, default=dict, help_text="usage with these values of its properties only"
-            ),
-        ),
-        migrations.AddField(
-            model_name="historicalcommit",
             name="is_gated",
             field=models.BooleanField(default=False, help_text="usable once its invoices are paid"),
-        ),
-        migrations.AddField(
-            model_name="historicalcommit",
-            name="is_shared",
-            field=models.BooleanField(default=False, help_text="it pays for the customer's children, too"),
         ),
         migrations.AddField(
             model_name="historicalcommit",

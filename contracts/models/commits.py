@@ -41,10 +41,8 @@ class CommitTerms(models.Model):
     product_tags = ArrayField(
         models.SlugField(max_length=60), default=list, blank=True, help_text="products with one of them, too"
     )
-    dimensions = models.JSONField(default=dict, blank=True, help_text="usage with these values of its properties only")
     priority = models.PositiveSmallIntegerField(default=100, help_text="the lowest number pays first")
     is_gated = models.BooleanField(default=False, help_text="usable once its invoices are paid")
-    is_shared = models.BooleanField(default=False, help_text="it pays for the customer's children, too")
     rollover_percent = models.DecimalField(**PERCENT, default=0, help_text="of what is left when it ends")
     rollover_limit = models.DecimalField(**QUANTITY, null=True, blank=True, help_text="at most so much of its unit")
     rollover_months = models.PositiveSmallIntegerField(default=0, help_text="how long what rolls over can be used")

@@ -13,7 +13,7 @@ from pricing.periods import add_months, midnight, zone_named
 Kind = CommitEntry.Kind
 SOURCE = "window"  # what ended: entries of this type name the change that closed it
 KEPT = (
-    "kind", "unit", "worth", "product_keys", "product_tags", "dimensions", "priority", "is_shared",
+    "kind", "unit", "worth", "product_keys", "product_tags", "priority",
 )  # fmt: skip
 
 

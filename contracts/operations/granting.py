@@ -147,7 +147,7 @@ def _recharges(rules: list[CommitRule], at: datetime, seats: "_Seats") -> Iterat
 
 def _alike(commit: Commit, rule: CommitRule) -> bool:
     """Whether it is access of the rule's own kind: in its unit, for what it is for."""
-    same = ("contract_id", "unit", "product_keys", "product_tags", "dimensions")
+    same = ("contract_id", "unit", "product_keys", "product_tags")
     return commit.kind != Commit.Kind.POSTPAID and all(getattr(commit, name) == getattr(rule, name) for name in same)
 
 
