@@ -139,7 +139,7 @@ def test_the_customers_page_of_an_offer_that_was_not_sent(stage: str) -> None:
 def test_the_policy_got_stricter_after_it_was_sent() -> None:
     """What nobody agreed to is not signed, although its link is out."""
     version = cast.sent(discount="5", commit=None)
-    policy = ApprovalPolicy.objects.get(watched="discount_percent")
+    policy = ApprovalPolicy.objects.get(subject_type="quoting.quoteversion", watched="discount_percent")
     page = reverse("admin:governance_approvalpolicy_change", args=[policy.pk])
     stricter = {
         "name": "Discounts", "is_active": "on", "subject_type": "quoting.quoteversion", "watched": "discount_percent",
