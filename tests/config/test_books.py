@@ -1,7 +1,7 @@
 """Each invariant can fail: break exactly that, behind PostgreSQL's back, and it is the one that says so."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from governance.entities import Entity
 from governance.models import ExternalId
 from integrations import outbox
 from invoicing import operations as invoicing
+from invoicing.arrears import refresh_arrears
 from invoicing.models import Invoice
 from ledger.operations import install_accounts
 from metering.postgres.rollups import roll_up
@@ -119,6 +120,18 @@ BREAKS = {
     ],
     "Of a contract that is over, billed and out of grace nothing is left but what is committed and was not used.": [
         "UPDATE contracts_commit SET balance = 1 WHERE name = 'Gift'",
+    ],
+    "What a customer has of a feature beside its contracts fits the feature, and a contract is the customer's own.": [
+        "UPDATE contracts_entitlementoverride SET value = 'on'",
+        "UPDATE contracts_entitlementoverride SET \"window\" = 'day'",
+        "UPDATE catalog_feature SET kind = 'config'",
+        """UPDATE contracts_entitlementoverride o SET contract_id = c.id FROM contracts_contract c
+            WHERE c.customer_id <> o.customer_id""",
+    ],
+    "Who is noted to be in arrears has that invoice, issued and not paid.": [
+        "UPDATE contracts_arrears SET invoice = 'another'",
+        "UPDATE invoicing_invoice SET status = 'paid' WHERE status = 'finalized'",
+        "UPDATE contracts_contract SET customer_id = (SELECT id FROM contracts_customer WHERE key = 'fabrikam')",
     ],
     "Every journal entry balances and has at least two postings.": [
         "UPDATE ledger_posting SET debit = debit + 1 WHERE debit > 0",
@@ -246,7 +259,12 @@ def _live() -> None:
     invoicing.void_invoice(second, act=act("Wrong address", MAR))
     invoicing.bill_due(through=MAR, act=act("Again", MAR))
     cast.unpriced_usage(contract)
+    cast.withdrawn_amendment(contract)
+    cast.charged()
     cast.noted(contract.customer)
+    cast.trial(contract.customer)
+    cast.cap(contract.customer)
+    refresh_arrears(MAR + timedelta(days=90), act=act("Not all of it was paid", MAR))
     cast.outcomes()
     cast.alias()
     cast.corrections()
