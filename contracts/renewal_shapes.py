@@ -53,7 +53,7 @@ class DeclineIn(serializers.Serializer[Any]):
     late_because = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000)
 
 
-class BecauseIn(serializers.Serializer[Any]):
+class RenewalIn(serializers.Serializer[Any]):
     because = serializers.CharField(max_length=2000)
 
 
