@@ -30,7 +30,7 @@ from contracts.operations import (
     reopen_renewal,
     sign_contract,
 )
-from contracts.renewal_shapes import BecauseIn, DeclineIn, DueRenewalOut, due_shape
+from contracts.renewal_shapes import DeclineIn, DueRenewalOut, RenewalIn, due_shape
 from contracts.renewals import ahead, due_renewals
 from contracts.schema import ContractIn, ContractOut, CustomShape, RefusedOut, contract_shape
 from governance import clock
@@ -212,11 +212,11 @@ class RenewView(DecisionView):
         operation_id="renew_contract",
         summary="Renew a contract now",
         description="Signs the next contract by the rule of this one; its number is `renewal.renewed_by`.",
-        request=BecauseIn,
+        request=RenewalIn,
         responses={200: ContractOut, 409: RefusedOut},
     )
     def post(self, request: Request, number: str) -> Response:
-        return self.decided(request, number, renew_contract, BecauseIn(data=request.data))
+        return self.decided(request, number, renew_contract, RenewalIn(data=request.data))
 
 
 class DeclineView(DecisionView):
@@ -234,11 +234,11 @@ class ReopenView(DecisionView):
     @extend_schema(
         operation_id="reopen_renewal",
         summary="Take back that a renewal was declined",
-        request=BecauseIn,
+        request=RenewalIn,
         responses={200: ContractOut, 409: RefusedOut},
     )
     def post(self, request: Request, number: str) -> Response:
-        return self.decided(request, number, reopen_renewal, BecauseIn(data=request.data))
+        return self.decided(request, number, reopen_renewal, RenewalIn(data=request.data))
 
 
 class AcceptView(DecisionView):
@@ -250,6 +250,7 @@ class AcceptView(DecisionView):
         responses={200: ContractOut, 409: RefusedOut},
     )
     def post(self, request: Request, number: str, charge: UUID) -> Response:
+        asked = AcceptIn(data=request.data)
         milestone = self.contract(number).scheduled_charges.filter(pk=charge).first()
         if milestone is None:
             raise Http404
@@ -257,7 +258,7 @@ class AcceptView(DecisionView):
         def accept(_: Contract, **said: Any) -> None:
             accept_milestone(milestone, **said)
 
-        return self.decided(request, number, accept, AcceptIn(data=request.data))
+        return self.decided(request, number, accept, asked)
 
 
 urlpatterns = [
