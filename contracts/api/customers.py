@@ -127,6 +127,8 @@ class CustomerView(generics.RetrieveUpdateAPIView[Customer]):
         return super().get(request, *args, **kwargs)
 
     def perform_update(self, serializer: Any) -> None:
+        if not serializer.validated_data:
+            raise ValidationError("Nothing was sent that could change.")
         act = act_of(self.request, "Changed through the API")
         serializer.instance = _with_ids(
             update_customer(serializer.instance, act=act, **given(serializer, self.request))
