@@ -244,8 +244,9 @@ def trial(to: Customer) -> EntitlementOverride:
 
 
 def cap(to: Customer) -> UsageCap:
-    """A hard one of $1,000 a month on everything."""
-    return contracts.set_cap(to, hard_limit=Decimal(1_000), act=act("cleo", f"{to.name} wants it"))
+    """A hard one of $1,000 a month on the input tokens."""
+    tokens = product("input-tokens")
+    return contracts.set_cap(to, product=tokens, hard_limit=Decimal(1_000), act=act("cleo", f"{to.name} wants it"))
 
 
 def alias(key: str = "contoso-eu", customer_key: str = "contoso") -> CustomerAlias:
