@@ -42,7 +42,7 @@ def following(key: str, *, card: RateCardVersion | None = None, override: str = 
         rate_card_version=version,
         currency=version.card.currency,
         start_on=fields.pop("start_on", date(2026, 1, 1)),
-        months=12,
+        months=fields.pop("months", 12),
         lines=[AgreedLine(tokens), AgreedLine(fee)],
         signed_by="Dan",
         follows_card=True,
@@ -126,7 +126,7 @@ def test_existing_contracts_pay_as_the_reach_of_a_version_says(reach: str, deare
 
 @pytest.mark.django_db
 def test_a_renewal_keeps_old_prices_from_new_customers_only() -> None:
-    first = following("loyal")
+    first = following("loyal", months=1)
     renewals: dict[str, Decimal] = {}
     for reach in (Reach.NEW_ONLY, Reach.AT_RENEWAL):
         with transaction.atomic():
