@@ -131,6 +131,7 @@ def test_a_contract_says_what_was_agreed(crm: Client) -> None:
     assert answer.status_code == 200
     body = answer.json()
     assert body["lines"][0] == {
+        "id": str(contract.lines.get(product__key="input-tokens").pk),
         "product": "input-tokens",
         "quantity": None,
         "discount_percent": "15",
