@@ -57,12 +57,12 @@ def check_line_money(line: LineTerms, currency: str) -> None:
 def check_access(agreed: AgreedAccess, currency: str) -> None:
     """`Refused` unless a commit or a rule makes sense by itself."""
     check_money(agreed.price, currency, "price")
-    if not agreed.access_amount > 0:
-        raise Refused(f"{agreed.name} must give access to something.")
     if agreed.unit:
         check_quantity(agreed.access_amount, f"access of {agreed.name}")
     else:
         check_money(agreed.access_amount, currency, "access")
+    if not agreed.access_amount > 0:
+        raise Refused(f"{agreed.name} must give access to something.")
     if not agreed.worth.is_finite() or not 0 < agreed.worth <= MOST_WORTH:
         raise Refused(f"One unit of {agreed.name} is worth more than nothing and at most {grouped(MOST_WORTH)}.")
     if agreed.kind == CommitRule.Kind.POSTPAID:

@@ -137,10 +137,10 @@ class SignUpsView(generics.GenericAPIView[Contract]):
         responses={201: ContractOut, 200: ContractOut, 409: RefusedOut},
     )
     def post(self, request: HttpRequest) -> Response:
+        given = SignUpIn(data=request.data)
         key = request.headers.get("Idempotency-Key", "").strip()
         if not 0 < len(key) <= 80 or not key.isprintable():
             raise ValidationError({"Idempotency-Key": ["Send this header: a text of yours of up to 80 characters."]})
-        given = SignUpIn(data=request.data)
         given.is_valid(raise_exception=True)
         act = act_of(request, "Signed up through the API")
         asked = given.validated_data

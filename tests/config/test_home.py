@@ -23,8 +23,9 @@ def test_every_link_of_the_sidebar_opens(client: Client, db: None, username: str
 def test_a_rep_is_offered_what_is_a_reps(client: Client, ben: User) -> None:
     client.force_login(ben)
     assert list(sidebar(client)) == [
-        "Home", "Quotes", "Customers", "Contracts", "Products", "Rate cards", "Features", "Selection rules", "Invoices",
-        "Credit notes", "Payments", "Unpriced usage", "Approvals",
+        "Home", "Quotes", "Customers", "Contracts", "Amendments", "Renewals", "Custom fields", "Overrides and trials",
+        "Products", "Rate cards", "Packages", "Features", "Selection rules", "Invoices", "Credit notes", "Payments",
+        "Unpriced usage", "Approvals",
     ]  # fmt: skip
 
 

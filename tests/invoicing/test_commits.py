@@ -169,7 +169,7 @@ def test_prepaid_and_given_pay_before_a_commitment_counts(sign: Sign) -> None:
             AgreedCommit("C", D("1.5"), D(1), unit="credit", worth=D(0)),
             "is worth more than nothing and at most 100,000",
         ),
-        (AgreedCommit("C", D(0), D(1), unit="credit"), "C must give access to something"),
+        (AgreedCommit("C", D(0), D(1), unit="credit"), "access of C must be a number above zero"),
         (AgreedCommit("C", D("0.0000000001"), D(1), unit="credit"), "at most 9 decimals"),
         (AgreedCommit("C", D(1), D(1), product_tags=("models",)), "No product has the tag models, which C names"),
         (AgreedCommit("C", D(1), D(1), start_on=date(2025, 12, 1)), "C starts before it ends, and both within"),

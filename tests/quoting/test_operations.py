@@ -253,7 +253,7 @@ def test_a_clone_copies_no_approval(in_review: QuoteVersion) -> None:
 
 def test_a_stricter_policy_holds_for_what_is_approved_already(in_review: QuoteVersion) -> None:
     small = operations.submit(cast.quote_for_contoso(discount="8", commit=None), act=cast.act("ben"))
-    policy = ApprovalPolicy.objects.get(watched="discount_percent")
+    policy = ApprovalPolicy.objects.get(subject_type="quoting.quoteversion", watched="discount_percent")
     with operations.change("approval_policy.updated", policy, cast.act("dee")):
         policy.above = Decimal(5)
         policy.save()
