@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
 from typing import Any, Protocol
-from uuid import UUID
 
 from django.conf import settings
-from django.core.signing import BadSignature, Signer
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -22,12 +20,14 @@ from contracts.models import Commit, Contract, Customer, LegalEntity
 from contracts.presentation import shown_commits, shown_lines_of, standing_of
 from contracts.queries import terms_of
 from contracts.words import period_text, quantity_text
+from governance import links
 from governance.acts import Refused
 from governance.doors import belonging
 from metering.queries import usage
 from pricing.measures import WHOLE, total
 from pricing.periods import Period
 
+SALT = "contracts.account"
 PILLS = {"running": "good", "upcoming": "warn", "over": "", "ended": "bad"}
 
 
@@ -53,7 +53,7 @@ def contracts_of(customer: Customer) -> QuerySet[Contract]:
 
 
 def token_of(customer: Customer) -> str:
-    return _signer().sign(customer.pk.hex)
+    return links.signed(customer.pk, SALT)
 
 
 def link_to(customer: Customer) -> str:
@@ -69,16 +69,10 @@ def seller_of(customer: Customer) -> LegalEntity | None:
 
 def customer_of(token: str) -> Customer | None:
     """The customer this token was made for, or whom they were merged into; None if it is forged or they are gone."""
-    try:
-        pk = UUID(_signer().unsign(token))
-    except (BadSignature, ValueError):
+    if (pk := links.named(token, SALT)) is None:
         return None
     customer = Customer.objects.filter(pk=pk).select_related("merged_into").first()
     return customer.merged_into or customer if customer else None
-
-
-def _signer() -> Signer:
-    return Signer(sep=".", salt="contracts.account")
 
 
 def for_whoever_has_the_link(page: Page) -> Any:

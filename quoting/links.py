@@ -1,12 +1,12 @@
 """The signed link to an offer. It names one version and nothing else; whoever holds it may read and answer."""
 
-from uuid import UUID
-
 from django.conf import settings
-from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 
+from governance import links
 from quoting.models import QuoteVersion
+
+SALT = "quoting.portal"
 
 
 def link(version: QuoteVersion) -> str:
@@ -16,18 +16,12 @@ def link(version: QuoteVersion) -> str:
 
 
 def token_of(version: QuoteVersion) -> str:
-    return _signer().sign(version.pk.hex)
+    return links.signed(version.pk, SALT)
 
 
 def version_named(token: str) -> QuoteVersion | None:
     """The version a token names, with what its page shows; None for a token we did not sign."""
-    try:
-        pk = UUID(_signer().unsign(token))
-    except (BadSignature, ValueError):
+    if (pk := links.named(token, SALT)) is None:
         return None
     related = ("quote__customer", "quote__legal_entity", "quote__owner", "rate_card_version__card", "contract")
     return QuoteVersion.objects.select_related(*related).filter(pk=pk).first()
-
-
-def _signer() -> Signer:
-    return Signer(sep=".", salt="quoting.portal")
