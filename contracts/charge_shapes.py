@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from catalog.models import Product
-from contracts.fields import Day, MoneyField
+from contracts.fields import Day, MoneyField, utc_text
 from contracts.models import ScheduledCharge
 from pricing.money import Money
 from pricing.periods import zone_named
@@ -59,7 +59,7 @@ def charge_shape(charge: ScheduledCharge, currency: str, zone: str) -> dict[str,
         "due_on": charge.due_at.astimezone(local).date(),
         "until_on": charge.until_at and (charge.until_at - MICROSECOND).astimezone(local).date(),
         "is_milestone": charge.is_milestone,
-        "accepted_at": charge.accepted_at and charge.accepted_at.isoformat().replace("+00:00", "Z"),
+        "accepted_at": charge.accepted_at and utc_text(charge.accepted_at),
         "accepted_by": charge.accepted_by,
         "evidence": charge.evidence,
     }

@@ -12,9 +12,10 @@ from rest_framework.views import APIView
 
 from catalog.models import Product
 from contracts import operations
+from contracts.fields import Number, utc_text
 from contracts.models import CapReading, Customer, UsageCap
 from contracts.operations.caps import cap_problems
-from contracts.schema import Number, RefusedOut
+from contracts.schema import RefusedOut
 from governance.doors import HasScope, act_of, visible
 from pricing.money import plain
 
@@ -115,7 +116,7 @@ def _shape(cap: UsageCap, customer: Customer) -> dict[str, Any]:
         "soft_limit": None if cap.soft_limit is None else plain(cap.soft_limit),
         "hard_limit": None if cap.hard_limit is None else plain(cap.hard_limit),
         "amount": plain(reading.amount) if reading else None,
-        "read_at": reading.read_at.isoformat().replace("+00:00", "Z") if reading else None,
+        "read_at": utc_text(reading.read_at) if reading else None,
     }
 
 

@@ -1,6 +1,5 @@
 """The API of commits: balances with their pace, and statements."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contracts.api.paging import Pages, within_sight
+from contracts.fields import utc_text
 from contracts.models import Commit, CommitEntry
 from contracts.operations import adjust_commit
 from contracts.pace import Pace
@@ -226,7 +226,7 @@ def commit_shape(commit: Commit, pace: Pace) -> dict[str, Any]:
             "used_share": _share(pace.used),
             "time_share": _share(pace.gone),
             "last_30_days": plain(pace.lately),
-            "exhausted_at": pace.exhausted_at and _utc(pace.exhausted_at),
+            "exhausted_at": pace.exhausted_at and utc_text(pace.exhausted_at),
             "expected_rest": plain(pace.expected_rest),
         },
     }
@@ -249,7 +249,7 @@ def statement_shape(statement: Statement) -> dict[str, Any]:
 def _movement(movement: Movement, currency: str) -> dict[str, Any]:
     entry, cause = movement.entry, movement.cause
     return {
-        "at": _utc(entry.at),
+        "at": utc_text(entry.at),
         "kind": entry.kind,
         "amount": plain(entry.amount),
         "balance": plain(movement.balance),
@@ -265,10 +265,6 @@ def _movement(movement: Movement, currency: str) -> dict[str, Any]:
 
 def _share(share: Decimal) -> str:
     return plain(round(share, 4))
-
-
-def _utc(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")
 
 
 urlpatterns = [

@@ -15,8 +15,8 @@ from rest_framework.views import APIView
 
 from contracts import entitled
 from contracts.entitlements import Allowance, Answer, Entitlement, Source
+from contracts.fields import Number, utc_text
 from contracts.models import Customer
-from contracts.schema import Number
 from governance import clock
 from governance.doors import HasScope, may
 from pricing.money import ONE, plain
@@ -233,7 +233,7 @@ def _number(value: Decimal | None) -> str | None:
 
 
 def _instant(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat().replace("+00:00", "Z")
+    return None if at is None else utc_text(at)
 
 
 urlpatterns = [
