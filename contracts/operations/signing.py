@@ -2,7 +2,7 @@
 
 from contracts import queries
 from contracts.amending import must_not_measure_twice
-from contracts.checks import check_access, check_line_money, check_rule, checked
+from contracts.checks import check_line_money, check_rule, checked
 from contracts.models import Contract, Customer
 from contracts.numbers import next_number
 from contracts.operations.granting import make_commits
@@ -111,7 +111,7 @@ def _signable(terms: SignedTerms) -> Period:
         raise Refused(f"{terms.renews} is another customer's contract; it cannot be renewed here.")
     for line in terms.lines:
         check_line_money(line, terms.currency)
-    _check_access_of(terms)
+    _check_rules(terms)
     return term_of_contract(terms.start_on, terms.months, terms.time_zone)
 
 
@@ -130,9 +130,7 @@ def _or(agreed: int | None, usual: int) -> int:
     return usual if agreed is None else agreed
 
 
-def _check_access_of(terms: SignedTerms) -> None:
-    for commit in terms.commits:
-        check_access(commit, terms.currency)
+def _check_rules(terms: SignedTerms) -> None:
     for rule in terms.rules:
         check_rule(rule, terms.currency)
         if rule.per_seat_of not in (None, *(line.product for line in terms.lines)):
