@@ -16,7 +16,8 @@ from uuid import UUID
 
 from contracts.entitlements import month_at
 from contracts.models import CapReading, Contract, Customer, UsageCap
-from contracts.queries import terms_of
+from contracts.queries import deals_of
+from contracts.terms import agreed_terms
 from governance.acts import Act, Refused
 from governance.change import change
 from metering.queries import usage
@@ -68,24 +69,28 @@ def read_caps(at: datetime, *, act: Act, customers: Iterable[Customer] | None = 
 
 
 def _metered_terms(months: Mapping[UUID, Period]) -> dict[UUID, list[tuple[str, Term]]]:
-    """The metered terms of each customer, cut to its month, with the currency of their contract."""
+    """The metered terms of each customer, cut to its month, with the currency of their contract.
+
+    Without those of whom something cannot be priced.
+    """
     if not months:
         return {}
     by_customer: dict[UUID, list[Contract]] = defaultdict(list)
     for each in Contract.objects.filter(customer__in=months, end_at__gt=min(each.start for each in months.values())):
         by_customer[each.customer_id].append(each)
     found: dict[UUID, list[tuple[str, Term]]] = {pk: [] for pk in months}
-    try:
-        agreed = terms_of([each for some in by_customer.values() for each in some])
-    except Refused:
-        return {}
+    deals = deals_of([each for some in by_customer.values() for each in some])
     for pk, some in by_customer.items():
-        for contract in some:
-            for term in (each.term for each in agreed[contract.pk]):
-                time = Period(term.start, term.end).overlap(months[pk]) if term.meter and term.cycle_months else None
-                if time is not None:
-                    cut = replace(term, start=time.start, end=time.end, anchor=months[pk].start)
-                    found[pk].append((contract.currency, cut))
+        try:
+            agreed = [(contract, each.term) for contract in some for each in agreed_terms(deals[contract.pk])]
+        except Refused:
+            del found[pk]
+            continue
+        for contract, term in agreed:
+            time = Period(term.start, term.end).overlap(months[pk]) if term.meter and term.cycle_months else None
+            if time is not None:
+                cut = replace(term, start=time.start, end=time.end, anchor=months[pk].start)
+                found[pk].append((contract.currency, cut))
     return found
 
 
