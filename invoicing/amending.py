@@ -126,10 +126,10 @@ class _Measured:
     ) -> None:
         self.contract, self.at = contract, at
         due, later = slots((each.term for each in terms), until), slots((each.term for each in changed), end)
-        self.usage = usage({(contract.customer.key, *slot) for slot in due | {self._like(each) for each in later}})
+        self.usage = usage({(contract.usage_key, *slot) for slot in due | {self._like(each) for each in later}})
 
     def so_far(self, meter: str, period: Period, split: Split) -> Measured:
-        return self.usage[self.contract.customer.key, meter, period, split]
+        return self.usage[self.contract.usage_key, meter, period, split]
 
     def expected(self, meter: str, period: Period, split: Split) -> Measured:
         return self.so_far(*self._like((meter, period, split)))

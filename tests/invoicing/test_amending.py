@@ -328,3 +328,12 @@ def test_a_contract_is_amended_through_the_api(contract: Contract, client: Any) 
     big = {"kind": "change_line", "line": seats["id"], "quantity": "nine"}
     wrong = client.post(f"{address}/amendments", asked | {"changes": [big]}, **look)
     assert (wrong.status_code, wrong.json()["detail"][:30]) == (409, "changes[0].quantity: must be a")
+
+
+def test_usage_is_counted_as_the_contract_counts_it_also_when_its_customer_was_merged(contract: Contract) -> None:
+    cheaper = ChangeLine(line(contract, "input-tokens"), discount_percent=Decimal(10), timing="now")
+    before = shown(contract, cheaper, on=APR, at=MAY)
+    assert [leg for leg in legs(before) if leg[0] == "input-tokens"] != []
+    because = cast.act(because="The same company", at=MAY)
+    contracts.merge_customers(cast.customer("kept"), contract.customer, act=because)
+    assert legs(shown(Contract.objects.get(pk=contract.pk), cheaper, on=APR, at=MAY)) == legs(before)
