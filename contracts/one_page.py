@@ -8,6 +8,7 @@ from catalog.models import Product
 from contracts.charges_page import when_text
 from contracts.models import Commit, Contract
 from contracts.presentation import ShownContractLine, shown_lines
+from contracts.queries import taxation_of
 from contracts.renewals import last_day, months_of
 from contracts.sentences import renewal_sentences
 from contracts.words import amount_text, long_day_text, months_text, percent_text, quantity_text
@@ -150,7 +151,9 @@ def _scope(commit: Commit, names: Mapping[str, str]) -> str:
 
 
 def _invoices(contract: Contract) -> list[str]:
-    tax = contract.customer.tax_percent
+    taxation = taxation_of(contract.payer, contract.time_zone)
+    tax, untaxed_until = taxation["tax_percent"], taxation.get("untaxed_until")
+    from_on = f" from {long_day_text(_day(contract, untaxed_until))}" if untaxed_until else ""
     months, groups = contract.invoice_months, sorted({line.invoice_group for line in contract.lines.all()} - {""})
     return [
         _cycles(contract),
@@ -158,7 +161,7 @@ def _invoices(contract: Contract) -> list[str]:
         *([f"There are invoices apart for {', '.join(groups)}."] if groups else []),
         f"An invoice is drawn up when what is on it is due, and open for {contract.grace_hours} hours for late usage.",
         f"It is to be paid within {contract.payment_terms_days} days, in {contract.currency}.",
-        f"{percent_text(tax)} of tax is added." if tax else "No tax is added.",
+        f"{percent_text(tax)} of tax is added{from_on}." if tax else "No tax is added.",
     ]
 
 

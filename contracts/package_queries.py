@@ -11,6 +11,7 @@ from catalog.prices import base_of, price_book
 from catalog.queries import version_at
 from contracts.models import Customer, Package, PackageCommit, PackageLine, PackageVersion
 from contracts.packages import PackagedLine, PackageOffer, PackageTerms, signed_terms
+from contracts.queries import payer_of, taxation_of
 from contracts.terms import (
     AgreedCommit,
     Deal,
@@ -105,7 +106,7 @@ def deal_of(terms: SignedTerms, *, at: datetime) -> Deal:
         source=str(terms.package_version),
         currency=terms.currency,
         zone=zone,
-        tax_percent=terms.customer.tax_percent,
+        **taxation_of(payer_of(terms.customer), zone),
         lines=[
             DealLine(
                 key=str(place),
