@@ -35,7 +35,7 @@ from contracts.terms import AgreedCommit, ContractTerm
 from contracts.words import amount_text, day_text, percent_text, quantity_text
 from governance.acts import Refused
 from pricing.money import EXACT, ONE, ZERO, plain
-from pricing.periods import Period, local_days, midnight
+from pricing.periods import Period, local_day, midnight
 from pricing.rating import Term, rate
 
 COPIED = [each.name for each in ContractLine._meta.concrete_fields if each.name not in ("id", "replaces")]
@@ -326,7 +326,7 @@ class Amended:
         return midnight(last_day + timedelta(days=1), self.contract.time_zone)
 
     def _day(self, instant: datetime) -> str:
-        return day_text(local_days(Period(instant, instant), self.contract.time_zone)[0])
+        return day_text(local_day(instant, self.contract.time_zone))
 
 
 def must_not_measure_twice(measured: Iterable[tuple[Product, Period]]) -> None:

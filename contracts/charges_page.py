@@ -6,7 +6,7 @@ from datetime import datetime
 
 from contracts.models import Contract, ScheduledCharge
 from contracts.words import amount_text, day_text, period_text
-from pricing.periods import Period, zone_named
+from pricing.periods import Period, local_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ def shown_charges(contract: Contract, at: datetime) -> Sequence[ShownCharge]:
 
 def when_text(charge: ScheduledCharge, contract: Contract) -> str:
     """`invoiced on 1 Mar 2026`, `accepted by Dan on 3 Mar 2026 (mail of that day)`, `to be accepted by 1 Mar 2026`."""
-    zone = zone_named(contract.time_zone)
-    due = day_text(charge.due_at.astimezone(zone).date())
+    zone = contract.time_zone
+    due = day_text(local_day(charge.due_at, zone))
     if charge.accepted_at is not None:
-        accepted = day_text(charge.accepted_at.astimezone(zone).date())
+        accepted = day_text(local_day(charge.accepted_at, zone))
         return f"accepted by {charge.accepted_by} on {accepted} ({charge.evidence})"
     if charge.is_milestone:
         return f"invoiced when accepted, expected by {due}"

@@ -10,7 +10,7 @@ from catalog.models import Product
 from contracts.fields import Day, MoneyField, Number
 from contracts.models import Commit, Contract
 from pricing.money import ONE, Money, plain
-from pricing.periods import Period, local_days
+from pricing.periods import Period, local_day, local_days
 
 
 class InstalmentShape(serializers.Serializer[Any]):
@@ -86,7 +86,7 @@ def commit_shape(commit: Commit, contract: Contract) -> dict[str, Any]:
         return Money(amount, contract.currency).as_json()
 
     def day(instant: datetime) -> Any:
-        return local_days(Period(instant, instant), contract.time_zone)[0]
+        return local_day(instant, contract.time_zone)
 
     start_on, end_on = local_days(Period(commit.start_at, commit.end_at), contract.time_zone)
     return {

@@ -18,7 +18,7 @@ from decimal import Decimal
 from typing import Literal
 
 from pricing.money import ZERO, parse
-from pricing.periods import Period, add_months, cycles, midnight, zone_named
+from pricing.periods import Period, add_months, cycles, local_day, midnight
 
 UNLIMITED = "unlimited"
 OFF = "off"
@@ -213,7 +213,7 @@ def counted(entitlement: Entitlement, used: Mapping[Period, Decimal]) -> Entitle
 def window_at(window: str, at: datetime, zone: str, source: Source) -> Period:
     """The window that an instant lies in. Cycles and blocks of five hours count from the source; days, weeks and months
     are those of the calendar in `zone`."""
-    day = at.astimezone(zone_named(zone)).date()
+    day = local_day(at, zone)
     match window:
         case "cycle":
             return next(cycles(at, source.zone, 1, at + _MOMENT, min(source.anchor, at)))
@@ -234,7 +234,7 @@ def window_at(window: str, at: datetime, zone: str, source: Source) -> Period:
 
 def month_at(at: datetime, zone: str) -> Period:
     """The calendar month of the zone that an instant lies in."""
-    first = at.astimezone(zone_named(zone)).date().replace(day=1)
+    first = local_day(at, zone).replace(day=1)
     return Period(midnight(first, zone), midnight(add_months(first, 1), zone))
 
 

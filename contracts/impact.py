@@ -21,7 +21,7 @@ from governance.acts import Refused
 from metering.queries import usage
 from pricing.measures import Measured, Split
 from pricing.money import ZERO, Money
-from pricing.periods import Period, midnight, zone_named
+from pricing.periods import Period, local_day, midnight
 from pricing.rating import RatedLine, Term, rate, slots
 
 Reach = RateCardVersion.Reach
@@ -165,7 +165,7 @@ class _Gathered:
 
 def last_full_month(at: datetime, zone: str) -> Period:
     """The calendar month before the one in which an instant lies, in a zone."""
-    end = at.astimezone(zone_named(zone)).date().replace(day=1)
+    end = local_day(at, zone).replace(day=1)
     start = (end - _DAY).replace(day=1)
     return Period(midnight(start, zone), midnight(end, zone))
 

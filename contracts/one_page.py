@@ -13,7 +13,7 @@ from contracts.renewals import last_day, months_of
 from contracts.sentences import renewal_sentences
 from contracts.words import amount_text, long_day_text, months_text, percent_text, quantity_text
 from pricing.money import ONE, plain
-from pricing.periods import Period, local_days, zone_named
+from pricing.periods import Period, local_day, local_days
 
 Kind = Commit.Kind
 
@@ -186,4 +186,4 @@ def _changes(contract: Contract) -> list[str]:
 
 
 def _day(contract: Contract, instant: datetime) -> date:
-    return instant.astimezone(zone_named(contract.time_zone)).date()
+    return local_day(instant, contract.time_zone)

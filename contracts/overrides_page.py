@@ -9,7 +9,7 @@ from contracts.overrides import AgreedOverride, decisions
 from contracts.queries import agreed_override
 from contracts.words import day_text, period_text
 from pricing.money import ZERO, grouped, plain
-from pricing.periods import Period, zone_named
+from pricing.periods import Period, local_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +69,5 @@ def _override_days(row: Override, contract: Contract) -> str:
     """From its first day to its last, as long as the contract where it has no end."""
     end = min(row.end_at or contract.end_at, contract.end_at)
     if end <= row.start_at:
-        return f"from {day_text(row.start_at.astimezone(zone_named(contract.time_zone)).date())}"
+        return f"from {day_text(local_day(row.start_at, contract.time_zone))}"
     return period_text(Period(row.start_at, end), contract.time_zone)

@@ -1,6 +1,6 @@
 """Questions about packages: what is on offer at which prices, what a version holds, and the deal that signing makes."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from contracts.terms import (
 from governance.acts import Refused
 from governance.approvals import Fact, hash_of
 from pricing.money import ONE
-from pricing.periods import Period, anchored, local_days, midnight
+from pricing.periods import Period, anchored, local_day, midnight
 from pricing.rating import Proration
 
 Status = PackageVersion.Status
@@ -130,7 +130,7 @@ def check_priced(version: PackageVersion, *, at: datetime) -> None:
     """`Refused`, naming the product, if a contract on this version could not be rated at the prices in force."""
     anybody = Customer(currency=version.rate_card.currency)
     offer = offer_of(version, at=at)
-    terms = signed_terms(offer, anybody, start_on=local_today(anybody, at), signed_by="Anybody", quantities={})
+    terms = signed_terms(offer, anybody, start_on=local_day(at, anybody.time_zone), signed_by="Anybody", quantities={})
     agreed_terms(deal_of(terms, at=at))
 
 
@@ -147,11 +147,6 @@ def publication_facts(version: PackageVersion) -> list[Fact]:
         ],
     ]
     return [Fact("publication", ONE, hash_of(said), f"{version.package} is to be published", exact=True)]
-
-
-def local_today(customer: Customer, at: datetime) -> date:
-    """The day it is for the customer."""
-    return local_days(Period(at, at), customer.time_zone)[0]
 
 
 def _deal_commit(place: int, agreed: AgreedCommit, whole: Period, zone: str) -> DealCommit:

@@ -14,7 +14,7 @@ from contracts.terms import ContractTerm, agreed_terms
 from contracts.words import access_text, amount_text, day_text, months_text, percent_text, period_text, quantity_text
 from governance.acts import Refused
 from pricing.money import EXACT, ONE, round_amount
-from pricing.periods import Period, zone_named
+from pricing.periods import Period, local_day
 from pricing.rating import Price
 
 CYCLES = {0: "once", 1: "monthly", 3: "quarterly", 6: "twice a year", 12: "yearly"}
@@ -114,7 +114,7 @@ def outlook(commit: Commit, pace: Pace, at: datetime) -> str:
     if not commit.balance:
         return "It is used up." if pace.exhausted_at is not None else ""
     if pace.exhausted_at is not None:
-        day = pace.exhausted_at.astimezone(zone_named(commit.contract.time_zone)).date()
+        day = local_day(pace.exhausted_at, commit.contract.time_zone)
         return f"At this pace it is used up by {day_text(day)}."
     return f"At this pace {access_of(commit, _readable(commit, pace.expected_rest))} is left when it ends."
 
@@ -142,7 +142,7 @@ def _commit(commit: Commit, drawn: Drawn, is_granted: bool, at: datetime) -> Sho
         awaits_payment=commit.is_gated and bool(commit.price) and not is_granted,
         instalments=[
             (
-                day_text(each.invoice_at.astimezone(zone_named(contract.time_zone)).date()),
+                day_text(local_day(each.invoice_at, contract.time_zone)),
                 amount_text(each.amount, contract.currency),
             )
             for each in commit.instalments.all()
@@ -228,7 +228,7 @@ def _billed(term: ContractTerm) -> str:
 
 
 def _price(price: Price, index: int, contract: Contract) -> ShownPrice:
-    since = price.since.astimezone(zone_named(contract.time_zone)).date()
+    since = local_day(price.since, contract.time_zone)
     listed = f" (list: {price.list_charge.sentence(contract.currency)})" if price.list_charge is not None else ""
     return ShownPrice(
         price.charge.sentence(contract.currency) + listed, f"from {day_text(since)}" if index else "", price.source

@@ -27,7 +27,7 @@ from contracts.terms import (
 )
 from governance.acts import Refused
 from pricing.money import EXACT, ONE, ZERO, Money, allocate, round_amount
-from pricing.periods import Period, add_months, cycles, local_days, midnight, zone_named
+from pricing.periods import Period, add_months, cycles, local_day, local_days, midnight
 from pricing.rating import Proration, Term, rate
 
 YEAR = 12  # months
@@ -84,7 +84,7 @@ def next_terms(contract: Contract) -> SignedTerms:
     A ramp goes on in its last phase, what is sold once is not sold again. `Refused` if there is nothing to renew, or
     what there is does not fit into the next term.
     """
-    start_on = contract.end_at.astimezone(zone_named(contract.time_zone)).date()
+    start_on = local_day(contract.end_at, contract.time_zone)
     prices = _prices(contract)
     return SignedTerms(
         customer=contract.customer,
@@ -125,8 +125,8 @@ def rule_of(contract: Contract) -> RenewalRule:
 
 def months_of(contract: Contract) -> int:
     """The whole months that it lasts, at least one."""
-    zone = zone_named(contract.time_zone)
-    first, after = (each.astimezone(zone).date() for each in (contract.start_at, contract.end_at))
+    zone = contract.time_zone
+    first, after = (local_day(each, zone) for each in (contract.start_at, contract.end_at))
     months = _months_between(first, after)
     return max(months - (add_months(first, months) > after), 1)
 
@@ -263,8 +263,8 @@ def _commit(commit: Commit, contract: Contract, start_on: date) -> AgreedCommit:
     if commit.unit:
         access = EXACT.multiply(commit.access_amount, _factor(contract)).quantize(FINEST_UNIT)
     before = list(commit.instalments.order_by("number"))
-    zone = zone_named(contract.time_zone)
-    later = _months_between(commit.start_at.astimezone(zone).date(), start_on)
+    zone = contract.time_zone
+    later = _months_between(local_day(commit.start_at, zone), start_on)
     amounts = allocate(price, [each.amount for each in before]) if before else []
     return _agreed(
         AgreedCommit,
@@ -274,7 +274,7 @@ def _commit(commit: Commit, contract: Contract, start_on: date) -> AgreedCommit:
         product_keys=tuple(commit.product_keys),
         product_tags=tuple(commit.product_tags),
         instalments=tuple(
-            AgreedInstalment(amount.amount, add_months(each.invoice_at.astimezone(zone).date(), later))
+            AgreedInstalment(amount.amount, add_months(local_day(each.invoice_at, zone), later))
             for each, amount in zip(before, amounts, strict=True)
         ),
     )
@@ -286,7 +286,7 @@ def _raised(amount: Decimal, contract: Contract) -> Decimal:
 
 def _anchor_day(contract: Contract, start_on: date) -> int | None:
     """The day on which its cycles begin, where the next term does not begin on it."""
-    first = contract.start_at.astimezone(zone_named(contract.time_zone)).date()
+    first = local_day(contract.start_at, contract.time_zone)
     day = contract.anchor_day or first.day
     return None if day == start_on.day else day
 

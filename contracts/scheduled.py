@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from catalog.models import Product
 from pricing.charges import Flat
-from pricing.periods import Period, local_days, midnight
+from pricing.periods import local_day, midnight
 from pricing.rating import Price, Term
 
 PRODUCT = "charge"
@@ -57,5 +57,5 @@ class DealCharge:
 
 def end_of_day(instant: datetime, zone: str) -> datetime:
     """The local midnight after it."""
-    day, _ = local_days(Period(instant, instant), zone)
+    day = local_day(instant, zone)
     return midnight(day + timedelta(days=1), zone)

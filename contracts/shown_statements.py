@@ -14,7 +14,7 @@ from contracts.words import amount_text, day_text, period_text
 from governance import documents
 from governance.acts import Refused
 from governance.admin_base import page_of
-from pricing.periods import zone_named
+from pricing.periods import local_day
 
 Kind = CommitEntry.Kind
 WORDS = {
@@ -95,7 +95,7 @@ def statement_pdf(
         "seller": {name: getattr(seller, name) for name in ("name", "address", "email", "tax_number")},
         "buyer": customer,
         "statements": [shown_statement(each) for each in statements],
-        "as_of": day_text(at.astimezone(zone_named(customer.time_zone)).date()),
+        "as_of": day_text(local_day(at, customer.time_zone)),
     }
     return documents.pdf(render_to_string("contracts/statement_document.html", {"shown": shown}))
 
@@ -103,7 +103,7 @@ def statement_pdf(
 def _movement(commit: Commit, movement: Movement) -> ShownMovement:
     entry, cause, currency = movement.entry, movement.cause, commit.contract.currency
     return ShownMovement(
-        on=day_text(entry.at.astimezone(zone_named(commit.contract.time_zone)).date()),
+        on=day_text(local_day(entry.at, commit.contract.time_zone)),
         what=WORDS[Kind(entry.kind)],
         cause=cause.title,
         because=entry.change.because,

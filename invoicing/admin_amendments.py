@@ -41,7 +41,7 @@ from governance.doors import act_of, may, visible
 from invoicing.amending import Preview, preview, preview_of
 from invoicing.lines import Line
 from pricing.money import ZERO, plain
-from pricing.periods import Period, local_days, midnight
+from pricing.periods import Period, local_day, local_days, midnight
 
 Status = Amendment.Status
 COLOURS = {Status.DRAFT: "info", Status.IN_REVIEW: "warning", Status.APPLIED: "success", Status.WITHDRAWN: ""}
@@ -82,7 +82,7 @@ class ComposeForm(forms.Form):
         self.contract = contract
         lines = contract.lines.select_related("product").order_by("position", "start_at")
         self.lines = [line for line in lines if line.start_at < line.end_at and line.end_at >= contract.end_at]
-        today, last = (local_days(Period(each, each), contract.time_zone)[0] for each in (clock.now(), contract.end_at))
+        today, last = (local_day(each, contract.time_zone) for each in (clock.now(), contract.end_at))
         start = local_days(Period(contract.start_at, contract.start_at), contract.time_zone)[0]
         self.ends_on = last - timedelta(days=1)
         known = {"effective_on": min(max(today, start), last), "purchase_order": contract.purchase_order}
@@ -181,7 +181,7 @@ class AmendmentAdmin(GovernedAdmin):
     @display(description="From", ordering="effective_at")
     def effective(self, amendment: Amendment) -> str:
         at = amendment.effective_at
-        return day_text(local_days(Period(at, at), amendment.contract.time_zone)[0])
+        return day_text(local_day(at, amendment.contract.time_zone))
 
     @display(description="What it did")
     def shown_did(self, amendment: Amendment) -> str:

@@ -13,7 +13,7 @@ from contracts.operations import clear_arrears, note_arrears
 from governance.acts import Act
 from invoicing.models import Invoice
 from invoicing.queries import amount_open
-from pricing.periods import midnight, zone_named
+from pricing.periods import local_day, midnight
 
 
 class Overdue(NamedTuple):
@@ -54,7 +54,7 @@ def _overdue(at: datetime, customers: Collection[UUID] | None) -> dict[UUID, Ove
     rows = _of(awaited, customers, "contract__customer").annotate(still_open=amount_open()).filter(still_open__gt=0)
     found: dict[UUID, Overdue] = {}
     for each in rows.select_related("legal_entity", "contract").order_by("due_on", "number"):
-        if each.due_on is None or each.due_on >= at.astimezone(zone_named(each.time_zone)).date():
+        if each.due_on is None or each.due_on >= local_day(at, each.time_zone):
             continue
         days = timedelta(days=1 + (each.legal_entity.access_grace_days or 0))
         until = midnight(each.due_on + days, each.time_zone)

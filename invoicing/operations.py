@@ -35,7 +35,7 @@ from invoicing.settlement import (
 )
 from invoicing.unpriced import dismiss_unpriced
 from pricing.money import shown
-from pricing.periods import zone_named
+from pricing.periods import local_day
 
 __all__ = [
     "bill_again", "bill_contracts", "bill_due", "credit_facts", "dismiss_unpriced", "finalize_invoice",
@@ -192,7 +192,7 @@ def _finalized(facts: Gathered, draft: Invoice, act: Act) -> Invoice:
         series, sequence, draft.number = next_number(facts.contract.legal_entity, prefix)
         draft.series, draft.sequence = series, sequence
         draft.issued_at = max(act.at, _issued_before(series, sequence) or act.at)
-        issued_on = draft.issued_at.astimezone(zone_named(draft.time_zone)).date()
+        issued_on = local_day(draft.issued_at, draft.time_zone)
         draft.due_on = issued_on + timedelta(days=facts.contract.payment_terms_days)
         draft.save()
     if not draft.total:

@@ -17,7 +17,7 @@ from invoicing.links import invoice_of, token_of
 from invoicing.models import Invoice
 from invoicing.presentation import context
 from invoicing.queries import still_open
-from pricing.periods import zone_named
+from pricing.periods import local_day
 
 
 class Page(Protocol):
@@ -42,7 +42,7 @@ def for_whoever_has_the_link(page: Page) -> Any:
 
 @for_whoever_has_the_link
 def invoice_page(request: HttpRequest, invoice: Invoice) -> HttpResponse:
-    today = clock.now().astimezone(zone_named(invoice.time_zone)).date()
+    today = local_day(clock.now(), invoice.time_zone)
     left = still_open(invoice)
     payments = [
         (day_text(each.received_at.date()), f"Payment by {each.method}", amount_text(-each.amount, each.currency))

@@ -11,7 +11,7 @@ from contracts.words import access_text, amount_text, day_text, percent_text, pe
 from invoicing.models import Invoice, InvoiceLine
 from invoicing.queries import draws_of
 from pricing.money import ZERO
-from pricing.periods import Period, zone_named
+from pricing.periods import Period, local_day
 
 Row = tuple[str, str]
 
@@ -87,7 +87,7 @@ def parties(contract: Contract) -> tuple[dict[str, str], dict[str, str]]:
 def _facts(invoice: Invoice, is_commit: bool, buyer: dict[str, str]) -> list[Row]:
     facts = [("Invoice number", invoice.number or "—")]
     if invoice.issued_at:
-        facts.append(("Issued", day_text(invoice.issued_at.astimezone(zone_named(invoice.time_zone)).date())))
+        facts.append(("Issued", day_text(local_day(invoice.issued_at, invoice.time_zone))))
     if invoice.due_on:
         facts.append(("Due", day_text(invoice.due_on)))
     period = period_text(Period(invoice.period_start, invoice.period_end), invoice.time_zone)

@@ -27,7 +27,7 @@ from contracts.models import Contract, Customer, Package, SignUp
 from contracts.operations import sign_up
 from contracts.operations.packages import Request
 from contracts.package_presentation import shown_offer
-from contracts.package_queries import deal_of, local_today, offer_of, version_on_offer
+from contracts.package_queries import deal_of, offer_of, version_on_offer
 from contracts.packages import PackageOffer, signed_terms
 from contracts.words import amount_text, day_text, period_text
 from governance import clock
@@ -36,7 +36,7 @@ from invoicing.first_invoices import FirstInvoices, first_invoices
 from metering.models import Meter
 from pricing.figures import plural
 from pricing.money import ZERO, parse, plain
-from pricing.periods import Period, add_months, midnight, zone_named
+from pricing.periods import Period, add_months, local_day, midnight
 
 COUNTRIES = sorted(
     ((code, name) for code, name in Locale("en").territories.items() if len(code) == 2 and code.isalpha()),
@@ -200,7 +200,7 @@ def _estimate(
 ) -> FirstInvoices | None:
     """For somebody in UTC who pays no tax: who signs is not known yet."""
     anybody = Customer(currency=offer.terms.rate_card.currency)
-    today = local_today(anybody, now)
+    today = local_day(now, anybody.time_zone)
     terms = signed_terms(offer, anybody, start_on=today, signed_by="Anybody", quantities=quantities)
     start, month = midnight(today, "UTC"), Period(midnight(today, "UTC"), midnight(add_months(today, 1), "UTC"))
     whole = (Meter.Aggregation.COUNT, Meter.Aggregation.SUM)
@@ -223,7 +223,7 @@ def _estimate(
 def _shown_estimate(found: FirstInvoices, currency: str) -> dict[str, Any]:
     lines = [line for parts in found.parts for line in parts.lines]
     return {
-        "on": day_text(found.due_at.astimezone(zone_named("UTC")).date()),
+        "on": day_text(local_day(found.due_at, "UTC")),
         "total": amount_text(found.total, currency),
         "lines": [
             {

@@ -14,7 +14,7 @@ from invoicing.queries import DRAW_SOURCE, RETURN_SOURCE
 from ledger import recognition
 from ledger.models import Account, JournalEntry, Posting
 from ledger.recognition import EntryDraft, IssuedInvoice, Line, Movement
-from pricing.periods import Period, local_days, zone_named
+from pricing.periods import Period, local_day, local_days
 
 CHART = {
     "1000": ("Bank and Stripe clearing", Account.Kind.ASSET),
@@ -210,4 +210,4 @@ def _issued_at(invoice: Invoice) -> datetime:
 
 
 def _local_day(instant: datetime, invoice: Invoice) -> date:
-    return instant.astimezone(zone_named(invoice.time_zone)).date()
+    return local_day(instant, invoice.time_zone)

@@ -83,8 +83,7 @@ def cycles(
         yield Period(start, until)
         return
     begins = start if anchor is None else utc(anchor)
-    day = begins.astimezone(zone_named(zone)).date()
-    local = start.astimezone(zone_named(zone)).date()
+    day, local = local_day(begins, zone), local_day(start, zone)
     # The last boundary that is surely not after the start; the loop finds the rest of the way.
     count = max((local.year - day.year) * 12 + local.month - day.month - 1, 0) // months * months
     if count:
@@ -99,7 +98,7 @@ def cycles(
 
 def anchored(start: datetime, zone: str, day: int) -> datetime:
     """The anchor of cycles that begin on this day of the month (31: the last): not after `start`, and never clamped."""
-    first = start.astimezone(zone_named(zone)).date()
+    first = local_day(start, zone)
     month = first.replace(day=1)
     while True:
         if monthrange(month.year, month.month)[1] >= day and month.replace(day=day) <= first:
@@ -123,10 +122,15 @@ def midnight(day: date, zone: str) -> datetime:
     return late
 
 
+def local_day(instant: datetime, zone: str) -> date:
+    """The day it is there then."""
+    return instant.astimezone(zone_named(zone)).date()
+
+
 def local_days(period: Period, zone: str) -> tuple[date, date]:
     """First and last local day of the period, both inclusive, as people write it."""
     last = period.end if period.is_empty else period.end - _MICROSECOND
-    return period.start.astimezone(zone_named(zone)).date(), last.astimezone(zone_named(zone)).date()
+    return local_day(period.start, zone), local_day(last, zone)
 
 
 def days_long(period: Period, zone: str) -> Fraction:
@@ -138,7 +142,7 @@ def days_long(period: Period, zone: str) -> Fraction:
 
 
 def _days_gone(instant: datetime, zone: str) -> Fraction:
-    day = instant.astimezone(zone_named(zone)).date()
+    day = local_day(instant, zone)
     began = midnight(day, zone)
     if instant == began:
         return Fraction(day.toordinal())

@@ -18,6 +18,7 @@ from governance import approvals
 from governance.acts import Act, Refused
 from governance.change import change, locked
 from governance.models import ApprovalRequest
+from pricing.periods import local_day
 from quoting.drafting import (
     check_dates,
     draft_quote,
@@ -29,7 +30,7 @@ from quoting.drafting import (
     set_terms,
 )
 from quoting.models import Quote, QuoteCommit, QuoteLine, QuoteVersion
-from quoting.queries import approval_facts, current_version, is_expired, latest_version, local_today
+from quoting.queries import approval_facts, current_version, is_expired, latest_version
 
 __all__ = [
     "accept", "clone", "decline", "draft_quote", "remove_commit", "remove_line", "reopen", "revise", "send",
@@ -251,7 +252,7 @@ def _copy_of(before: QuoteVersion, quote: Quote, act: Act) -> QuoteVersion:
         currency=before.currency,
         start_on=before.start_on,
         months=before.months,
-        valid_until=max(before.valid_until, local_today(quote.customer, act.at) + COPY_IS_VALID_FOR),
+        valid_until=max(before.valid_until, local_day(act.at, quote.customer.time_zone) + COPY_IS_VALID_FOR),
         terms=before.terms,
     )
 

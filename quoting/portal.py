@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from contracts.words import long_day_text
 from governance import clock
 from governance.acts import Act, Refused
-from pricing.periods import zone_named
+from pricing.periods import local_day
 from quoting import operations
 from quoting.documents import document_of
 from quoting.links import link as link
@@ -113,14 +113,14 @@ def _page(
     context: dict[str, Any] = {"state": state, "seller": quote.legal_entity, "quote": quote, "owner": quote.owner}
     if state == "superseded":  # says that there is a newer offer, and nothing of either
         return render(request, "quoting/offer_gone.html", context, status=status)
-    zone = zone_named(quote.customer.time_zone)
+    zone = quote.customer.time_zone
     context |= {
         "version": version,
         "shown": presented(version),
         "form": form or AnswerForm(),
         "refusal": refusal,
         "pdf": reverse("offer-pdf", args=[token_of(version)]),
-        "decided_on": long_day_text(version.decided_at.astimezone(zone).date()) if version.decided_at else "",
+        "decided_on": long_day_text(local_day(version.decided_at, zone)) if version.decided_at else "",
     }
     return render(request, "quoting/offer.html", context, status=status)
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -31,7 +31,7 @@ from governance.approvals import Fact, Need, hash_of, needs
 from metering.models import Meter
 from pricing import charges
 from pricing.money import ZERO, Money, plain
-from pricing.periods import Period, local_days
+from pricing.periods import Period, local_day
 from pricing.rating import RatedLine, Usage
 from quoting import rules
 from quoting.models import Quote, QuoteCommit, QuoteLine, QuoteVersion
@@ -203,12 +203,7 @@ def latest_version(quote: Quote) -> QuoteVersion:
 
 def is_expired(version: QuoteVersion, at: datetime) -> bool:
     """Whether its last day, where the customer is, has passed."""
-    return local_today(version.quote.customer, at) > version.valid_until
-
-
-def local_today(customer: Customer, at: datetime) -> date:
-    """The day it is for the customer."""
-    return local_days(Period(at, at), customer.time_zone)[0]
+    return local_day(at, version.quote.customer.time_zone) > version.valid_until
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from governance import approvals, clock
 from governance.acts import Act, Refused
 from governance.admin_base import GovernedAdmin, PlainDecimal, operation
 from governance.doors import may
-from pricing.periods import zone_named
+from pricing.periods import local_day
 
 Status = PackageVersion.Status
 CHANGE = "contracts.change_packageversion"
@@ -101,7 +101,7 @@ class MovesToPackages(GovernedAdmin):
         if version is None:
             raise Refused(f"{package} has no version to move to.")
         moved = operations.move_to_package(contract, version, when=when, act=act)
-        day = moved.effective_at.astimezone(zone_named(contract.time_zone)).date()
+        day = local_day(moved.effective_at, contract.time_zone)
         return f"{contract.number} is {version} from {day:%-d %B %Y}."
 
 

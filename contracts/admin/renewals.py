@@ -23,7 +23,7 @@ from governance import clock
 from governance.acts import Act, Refused
 from governance.admin_base import GovernedAdmin, amount_words, operation
 from pricing.money import ZERO
-from pricing.periods import Period, zone_named
+from pricing.periods import Period, local_day
 
 CHOICES = (30, 60, 90)
 LISTED = 200
@@ -106,7 +106,7 @@ class RenewalPages(GovernedAdmin):
         """What was in force on a day, as far as was known on the same or another day."""
         contract = self._seen(request, object_id)
         at = clock.now()
-        today = at.astimezone(zone_named(contract.time_zone)).date()
+        today = local_day(at, contract.time_zone)
         form = AsOfForm(request.GET or {"on": today})
         then, problem = None, ""
         if form.is_valid():

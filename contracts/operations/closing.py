@@ -8,7 +8,7 @@ from contracts.models import Commit, CommitEntry, Contract
 from governance.acts import Act
 from governance.change import change, locked
 from pricing.money import EXACT, ZERO, exponent, round_amount
-from pricing.periods import add_months, midnight, zone_named
+from pricing.periods import add_months, local_day, midnight
 
 Kind = CommitEntry.Kind
 SOURCE = "window"  # what ended: entries of this type name the change that closed it
@@ -60,7 +60,7 @@ def _rolled(commit: Commit, target: Contract, amount: Decimal, act: Act) -> Comm
     """A commit of its own, at its share of the price: that is what it cost, and it is not paid again."""
     start = min(commit.end_at, commit.contract.end_at)
     zone = target.time_zone
-    first = start.astimezone(zone_named(zone)).date()
+    first = local_day(start, zone)
     cost = Fraction(commit.price) * Fraction(amount) / Fraction(commit.access_amount)
     rest = Commit(
         contract=target,

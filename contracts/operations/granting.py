@@ -21,7 +21,7 @@ from contracts.operations.writing import write_made
 from contracts.queries import anchor_of
 from governance.acts import Act
 from pricing.money import ONE, ZERO, round_amount
-from pricing.periods import Period, add_months, cycles, midnight, zone_named
+from pricing.periods import Period, add_months, cycles, local_day, midnight
 from pricing.terms import Proration, prorated
 
 log = logging.getLogger(__name__)
@@ -158,11 +158,9 @@ def _allowed(
     price = Fraction(rule.price) * one
     if rule.monthly_limit is None or price <= 0:
         return wanted
-    zone = zone_named(rule.contract.time_zone)
-    month = at.astimezone(zone).date().replace(day=1)
-    of_month = [
-        amount for pk, when, amount in spent if pk == rule.pk and when.astimezone(zone).date().replace(day=1) == month
-    ]
+    zone = rule.contract.time_zone
+    month = local_day(at, zone).replace(day=1)
+    of_month = [amount for pk, when, amount in spent if pk == rule.pk and local_day(when, zone).replace(day=1) == month]
     return min(wanted, max(int((Fraction(rule.monthly_limit) - sum(map(Fraction, of_month))) / price), 0))
 
 
@@ -179,15 +177,15 @@ def _end_of(rule: CommitRule) -> datetime:
 
 def _months_from_anchor(rule: CommitRule, start: datetime) -> int:
     """How many months a cycle's start is from the anchor: cycles are counted in months, so the days do not matter."""
-    zone = zone_named(rule.contract.time_zone)
-    first, day = anchor_of(rule.contract).astimezone(zone).date(), start.astimezone(zone).date()
+    zone = rule.contract.time_zone
+    first, day = local_day(anchor_of(rule.contract), zone), local_day(start, zone)
     return (day.year - first.year) * 12 + day.month - first.month
 
 
 def _lasts_until(rule: CommitRule, start: datetime) -> datetime:
     """The end of what a cycle's commit can be used for: so many months on, not after the contract."""
     zone = rule.contract.time_zone
-    first = anchor_of(rule.contract).astimezone(zone_named(zone)).date()
+    first = local_day(anchor_of(rule.contract), zone)
     months = _months_from_anchor(rule, start) + rule.lasts_months
     return min(midnight(add_months(first, months), zone), rule.contract.end_at)
 

@@ -26,7 +26,6 @@ from contracts.package_queries import (
     check_priced,
     contents_of,
     draft_of,
-    local_today,
     offer_of,
     publication_facts,
     version_on_offer,
@@ -39,6 +38,7 @@ from governance.approvals import hash_of
 from governance.change import change, locked
 from governance.models import ApprovalRequest
 from pricing.money import plain
+from pricing.periods import local_day
 
 Status = PackageVersion.Status
 
@@ -185,7 +185,7 @@ def _customer(request: Request, currency: str, act: Act) -> Customer:
 
 
 def _first_day(request: Request, customer: Customer, act: Act) -> date:
-    today = local_today(customer, act.at)
+    today = local_day(act.at, customer.time_zone)
     if request.start_on is not None and request.start_on < today:
         raise Refused("start_on: A package is signed for today or later.")
     return request.start_on or today

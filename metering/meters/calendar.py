@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
 from pricing.measures import Split
-from pricing.periods import Period, add_months, midnight, zone_named
+from pricing.periods import Period, add_months, local_day, midnight, zone_named
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LENGTHS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
@@ -42,7 +42,7 @@ def _next(start: datetime, split: Split) -> datetime:
     if split.window in _LENGTHS:
         return start + _LENGTHS[split.window]
     # The day of a window's start, which may be later than midnight where the clock skips it.
-    day = _first_day(start.astimezone(zone_named(split.zone)).date(), split)
+    day = _first_day(local_day(start, split.zone), split)
     return midnight(day + timedelta(days=1) if split.window == "day" else add_months(day, 1), split.zone)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from metering.meters.states import ZERO, State, finish
 from metering.models import Meter
 from pricing.measures import WHOLE, Measured, Part, Split
-from pricing.periods import Period, midnight, zone_named
+from pricing.periods import Period, local_day, midnight
 
 Key = tuple[str, str, Period, Split]
 """What a question is about: customer, meter, period, and how to tell its usage apart."""
@@ -72,7 +72,7 @@ def start_of(start: datetime | None, split: Split) -> datetime | None:
     if start is None:
         return None
     if split.window in ("day", "month"):
-        return midnight(start.astimezone(zone_named(split.zone)).date(), split.zone)
+        return midnight(local_day(start, split.zone), split.zone)
     return start.astimezone(UTC)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.periods import Period, add_months, anchored, cycles, days_long, local_days, midnight
+from pricing.periods import Period, add_months, anchored, cycles, days_long, local_day, local_days, midnight
 
 ZONES = [
     "UTC",
@@ -223,3 +223,8 @@ def test_cycles_found_far_from_their_anchor_are_those_counted_from_it() -> None:
 )
 def test_an_anchor_is_a_day_that_its_month_has(start: date, day: int, anchor: date) -> None:
     assert anchored(midnight(start, "Europe/Berlin"), "Europe/Berlin", day) == midnight(anchor, "Europe/Berlin")
+
+
+def test_the_day_is_that_of_the_place() -> None:
+    instant = at(2025, 12, 15, 16)
+    assert [local_day(instant, zone).day for zone in ("UTC", "Asia/Tokyo", "Pacific/Honolulu")] == [15, 16, 15]

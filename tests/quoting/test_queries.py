@@ -14,7 +14,7 @@ from pricing.charges import Flat, Graduated, Package, PerUnit, Tier
 from pricing.money import Money
 from quoting import operations, rules
 from quoting.models import QuoteVersion
-from quoting.queries import approval_facts, approvals_needed, latest_version, local_today, priced
+from quoting.queries import approval_facts, approvals_needed, latest_version, priced
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -97,11 +97,6 @@ def test_the_hash_is_of_every_input_the_rule_read(change: dict) -> None:
     after = {fact.watched: fact.inputs_hash for fact in approval_facts(version)}
     assert after["discount_percent"] != before["discount_percent"]
     assert after["commit_discount_percent"] == before["commit_discount_percent"]
-
-
-def test_the_day_is_the_customers() -> None:
-    tokyo = cast.customer("tokyo", time_zone="Asia/Tokyo")
-    assert local_today(tokyo, cast.NOW.replace(hour=16)) == date(2025, 12, 16)
 
 
 def test_the_latest_version_is_the_live_one() -> None:
